@@ -1,0 +1,1 @@
+"""People in charge: requests, decisions, permissions and the desk."""

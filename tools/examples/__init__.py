@@ -1,0 +1,1 @@
+"""Tools that show how tools are written."""
