@@ -1,11 +1,53 @@
-"""How is Celery wired? One app, tasks found in installed apps, settings under CELERY_."""
+"""How is Celery wired? One app; each worker sweeps for itself, and hands its tasks over when it stops."""
 
 import os
+from typing import Any
 
-from celery import Celery
+from celery import Celery, bootsteps
+from celery.signals import setup_logging, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("countersign")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+class Sweeping(bootsteps.StartStopStep):
+    """A sweeper in each worker process, whoever started it: there is no single beat."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def create(self, worker: Any) -> Any:
+        # Celery needs this module before Django's apps are loaded.
+        from agents.engine.sweeper import Sweeper
+
+        worker.sweeper = Sweeper(slots=worker.concurrency)
+        return worker.sweeper
+
+    def close(self, worker: Any) -> None:
+        """The worker was asked to stop: running slices hand their tasks over at their next step."""
+        from agents.engine import drain
+
+        drain.begin()
+
+    def stop(self, worker: Any) -> None:
+        """Nothing yet: the pool stops after this step, and until its slices end their leases must be kept."""
+
+    def terminate(self, worker: Any) -> None:
+        """Nothing yet, as above."""
+
+
+@worker_shutdown.connect
+def stop_sweeping(sender: Any, **_: Any) -> None:
+    """The last slice has ended."""
+    if sweeper := getattr(sender, "sweeper", None):
+        sweeper.stop()
+
+
+app.steps["worker"].add(Sweeping)
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Celery sets logging up unless someone listens to this signal. Django has set it up already."""

@@ -1,16 +1,54 @@
-"""Which settings does Countersign run with? Everything comes from the environment; unsafe defaults need DEBUG."""
+"""Which settings does Countersign run with? All come from the environment, and the defaults are production's.
 
+docs/run.md lists the names. A setting that can't be used ends the start with one sentence (environment.py);
+settings that contradict each other are system checks (checks.py).
+"""
+
+import os
+import ssl
 from pathlib import Path
+from typing import Any
 
-import environ
+from config.databases import SQLITE, database
+from config.desk import UNFOLD as UNFOLD
+from config.embedded.folder import secret_key
+from config.environment import read_env_file, refuse, seconds, several_seconds, switch, text, whole, words
+from config.logs import configure_structlog, logging_settings
+from config.telemetry import start_sentry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+read_env_file(Path(os.environ.get("COUNTERSIGN_ENV_FILE", BASE_DIR / ".env")))
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="insecure-" + "x" * 50)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "testserver"])
+# --- How it runs --------------------------------------------------------------------------------------------
 
+DEBUG = switch("DEBUG", False)
+# A folder with a database of its own: everything in one process, as `manage.py up` starts it.
+EMBEDDED = bool(text("COUNTERSIGN_DATA"))
+DATA_FOLDER = Path(text("COUNTERSIGN_DATA", str(BASE_DIR / "var"))).absolute()
+# The demo brings the sample desk, its sign-ins and its stories. It is for trying out, never for production.
+COUNTERSIGN_DEMO = switch("COUNTERSIGN_DEMO", EMBEDDED)
+
+# --- Secrets and addresses ----------------------------------------------------------------------------------
+
+SECRET_KEY = text("SECRET_KEY")
+if not SECRET_KEY and (DEBUG or EMBEDDED):
+    SECRET_KEY = secret_key(DATA_FOLDER)
+if not SECRET_KEY:
+    refuse(
+        "SECRET_KEY is not set. Set it to 50 or more random characters "
+        "(`openssl rand -hex 32` prints some), or try Countersign out with `make run`, which makes its own."
+    )
+if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
+    refuse(
+        "SECRET_KEY is too easy to guess; it must be 50 or more random characters (`openssl rand -hex 32`)."
+    )
+
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG or EMBEDDED else [])
+CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
+
+# --- Applications -------------------------------------------------------------------------------------------
+
+SAMPLE_DESK = "tools.examples.shop"
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",
@@ -24,13 +62,17 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "django_celery_results",
+    "config",
     "tools",
     "agents",
     "review",
-    *env.list("COUNTERSIGN_APPS", default=["tools.examples.shop"]),
+    *dict.fromkeys([*words("COUNTERSIGN_APPS"), *([SAMPLE_DESK] if COUNTERSIGN_DEMO else [])]),
 ]
 MIDDLEWARE = [
+    "config.middleware.request_id",
+    "config.health.health",
     "django.middleware.security.SecurityMiddleware",
+    "config.middleware.content_security_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -40,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -54,25 +97,156 @@ TEMPLATES = [
         },
     }
 ]
-WSGI_APPLICATION = "config.wsgi.application"
 
-DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'var' / 'countersign.sqlite3'}")}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
-    }
-    DATABASES["default"]["TEST"] = {"NAME": str(BASE_DIR / "var" / "test.sqlite3")}
-else:
-    DATABASES["default"]["OPTIONS"] = {"pool": {"min_size": 0, "max_size": 20, "timeout": 30}}
+# --- Database, cache, broker --------------------------------------------------------------------------------
+
+_own_database = f"sqlite:///{DATA_FOLDER / 'countersign.sqlite3'}"
+_database_url = _own_database if EMBEDDED else text("DATABASE_URL", _own_database if DEBUG else "")
+if not _database_url:
+    refuse(
+        "DATABASE_URL is not set. Set it to the database's address, postgres://user:password@host:5432/countersign."
+    )
+DATABASES = {"default": database(_database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_on_sqlite = DATABASES["default"]["ENGINE"] == SQLITE
 
-CELERY_BROKER_URL = env.str("REDIS_URL", default="memory://")
+REDIS_URL = "" if EMBEDDED else text("REDIS_URL")
+CACHES: dict[str, dict[str, Any]] = {
+    "default": (
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "countersign",
+            "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 3},
+        }
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
+
+# --- The engine ---------------------------------------------------------------------------------------------
+
+# Tasks that one worker process advances at once. They wait for models most of the time, hence so many.
+COUNTERSIGN_SLOTS = whole("COUNTERSIGN_SLOTS", 16 if _on_sqlite else 500, at_least=1)
+# How long a worker owns a task without a sign of life, and works on it before others get their turn.
+COUNTERSIGN_LEASE_SECONDS = seconds("COUNTERSIGN_LEASE_SECONDS", 30)
+COUNTERSIGN_SLICE_SECONDS = seconds("COUNTERSIGN_SLICE_SECONDS", 5)
+# How often each worker looks for tasks that nobody was told of.
+COUNTERSIGN_SWEEP_SECONDS = seconds("COUNTERSIGN_SWEEP_SECONDS", 1)
+# How long after an action's deadline its first call may still be under way.
+COUNTERSIGN_MARGIN_SECONDS = seconds("COUNTERSIGN_MARGIN_SECONDS", 10, at_least=0)
+# The waits between attempts while a tool or a model is away; after the last one a person is asked.
+COUNTERSIGN_BACKOFF_SECONDS = several_seconds("COUNTERSIGN_BACKOFF_SECONDS", [2, 10, 30])
+
+# --- Celery: a message is only a hint that there is work ----------------------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
+CELERY_TASK_DEFAULT_QUEUE = "countersign"
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = COUNTERSIGN_SLOTS
+# A hint is done with when it arrives: the database knows what is to do, and the sweeper sends another.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
+# Only housekeeping jobs ask for their results to be kept.
+CELERY_RESULT_BACKEND = "django-db"
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = bool(REDIS_URL)
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A web request that can't send its hint goes on without it; so it gives up after a second or two.
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {
+        **CELERY_TASK_PUBLISH_RETRY_POLICY,
+        "visibility_timeout": 300,
+        "socket_connect_timeout": 1,
+        "socket_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+    }
+    if REDIS_URL
+    else {"polling_interval": 0.1}
+)
+if REDIS_URL.startswith("rediss:"):
+    CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+
+# --- The web: HTTPS everywhere, unless it is said that there is none ----------------------------------------
+
+# For localhost and closed test networks. A proxy that ends TLS needs COUNTERSIGN_BEHIND_PROXY instead.
+PLAIN_HTTP = switch("COUNTERSIGN_PLAIN_HTTP", DEBUG or EMBEDDED)
+if switch("COUNTERSIGN_BEHIND_PROXY", False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = not PLAIN_HTTP
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else whole("COUNTERSIGN_HSTS_SECONDS", 365 * 24 * 3600)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = not PLAIN_HTTP
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_NAME = "countersign_session"
+SESSION_COOKIE_SECURE = not PLAIN_HTTP
+SESSION_COOKIE_AGE = whole("COUNTERSIGN_SESSION_SECONDS", 12 * 3600, at_least=60)
+CSRF_COOKIE_SECURE = not PLAIN_HTTP
+X_FRAME_OPTIONS = "DENY"
+# A goal of a megabyte may take three times that when a form encodes it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+# Preloading binds a whole domain for years: that promise is its owner's to make, not a default's.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
+
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
+
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+# Collected files carry a hash in their names and are cached for good; others come from the packages.
+COLLECTED_STATIC = not (DEBUG or EMBEDDED)
+STATIC_ROOT = BASE_DIR / "staticfiles" if COLLECTED_STATIC else None
+WHITENOISE_USE_FINDERS = not COLLECTED_STATIC
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            if COLLECTED_STATIC
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+
+# --- The API ------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Countersign", "VERSION": "1"}
+
+# --- Logs and errors ----------------------------------------------------------------------------------------
+
+LOG_LEVEL = text("LOG_LEVEL", "WARNING" if EMBEDDED else "INFO").upper()
+if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
+    refuse(f"LOG_LEVEL is {LOG_LEVEL!r}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+LOGGING = logging_settings(readable=DEBUG or EMBEDDED, level=LOG_LEVEL)
+configure_structlog()
+if text("SENTRY_DSN"):
+    start_sentry(text("SENTRY_DSN"), environment=text("SENTRY_ENVIRONMENT", "production"))

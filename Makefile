@@ -1,0 +1,75 @@
+# Countersign's commands. `make` alone lists them.
+
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+DATA ?= var
+PYTEST_ARGS ?=
+# What `make test-services` uses; the tests make and drop a database of their own, test_countersign.
+SERVICES_DATABASE_URL = $(or $(DATABASE_URL),postgres://postgres@127.0.0.1:5432/countersign)
+SERVICES_REDIS_URL = $(or $(REDIS_URL),redis://127.0.0.1:6379/9)
+
+PYTHON_RUN = $(VENV)/bin/python
+CODE = config review agents tools
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev
+
+help:
+	@echo "make run             start Countersign here, on SQLite, with a demo (PORT=8001, HOST=…, DATA=folder, DEMO=no)"
+	@echo "make manage do=…     a management command on the data of 'make run', such as do='createsuperuser'"
+	@echo "make test            all tests that need no server"
+	@echo "make test-services   the same tests on PostgreSQL and Redis (DATABASE_URL, REDIS_URL)"
+	@echo "make check           lint, types, directions of imports, migrations and production settings"
+	@echo "make format          put the code into its form"
+	@echo "make lock            write the lock files anew from pyproject.toml"
+	@echo "make clean           remove the virtual environment and what tools left (never the data folder)"
+
+venv:
+	@sh scripts/venv $(VENV) requirements.lock
+
+venv-dev:
+	@sh scripts/venv $(VENV) requirements-dev.lock requirements.lock
+
+run: venv
+	@exec $(PYTHON_RUN) manage.py up --host "$(HOST)" --port "$(PORT)" --data-dir "$(DATA)" $(if $(filter no,$(DEMO)),--no-demo)
+
+manage: venv
+	@COUNTERSIGN_DATA="$(DATA)" $(PYTHON_RUN) manage.py $(do)
+
+test: venv-dev
+	@env -u DATABASE_URL -u REDIS_URL $(PYTHON_RUN) -m pytest -m "not services" $(PYTEST_ARGS)
+
+test-services: venv-dev
+	@DATABASE_URL="$(SERVICES_DATABASE_URL)" REDIS_URL="$(SERVICES_REDIS_URL)" $(PYTHON_RUN) -m pytest $(PYTEST_ARGS)
+
+check: lint deploy-check
+
+lint: venv-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy $(CODE) manage.py
+	$(VENV)/bin/lint-imports
+	DJANGO_SETTINGS_MODULE=tests.settings $(PYTHON_RUN) manage.py makemigrations --check --dry-run
+
+# Production's settings, complete and with nothing real in them.
+deploy-check: export COUNTERSIGN_ENV_FILE = /dev/null
+deploy-check: export SECRET_KEY = only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz
+deploy-check: export ALLOWED_HOSTS = countersign.example
+deploy-check: export DATABASE_URL = postgres://countersign@database.example/countersign
+deploy-check: export REDIS_URL = redis://redis.example/0
+deploy-check: venv-dev
+	$(PYTHON_RUN) manage.py collectstatic --noinput --verbosity 0
+	$(PYTHON_RUN) manage.py check --deploy --fail-level WARNING
+
+format: venv-dev
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+lock:
+	@sh scripts/lock $(if $(filter yes,$(UPGRADE)),--upgrade)
+
+clean:
+	rm -rf $(VENV) .venv-lock staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,73 @@
+"""How is the admin laid out? Its title, its colours, and the side bar that each person sees."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+
+@dataclass(frozen=True)
+class Link:
+    title: str
+    icon: str
+    view: str
+    permission: str
+    app: str = ""
+
+    def address(self) -> str | None:
+        """Where it leads; None if that part is not installed."""
+        try:
+            return reverse(self.view, args=[self.app] if self.app else None)
+        except NoReverseMatch:
+            return None
+
+
+SIDEBAR: dict[str, tuple[Link, ...]] = {
+    "Work": (
+        Link("Tasks", "task_alt", "admin:agents_agenttask_changelist", "agents.view_agenttask"),
+        Link(
+            "Review queue", "approval", "admin:review_reviewrequest_changelist", "review.view_reviewrequest"
+        ),
+    ),
+    "Agents": (
+        Link("Agents", "smart_toy", "admin:agents_agent_changelist", "agents.view_agent"),
+        Link("Versions", "history", "admin:agents_agentversion_changelist", "agents.view_agentversion"),
+    ),
+    "Sample desk": (Link("Shop", "storefront", "admin:app_list", "shop.view_order", app="shop"),),
+    "People": (
+        Link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
+        Link("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
+    ),
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The side bar for this person: what is installed, and what they may see."""
+    groups: list[dict[str, Any]] = []
+    for title, links in SIDEBAR.items():
+        items = [
+            {"title": link.title, "icon": link.icon, "link": address}
+            for link in links
+            if request.user.has_perm(link.permission) and (address := link.address())
+        ]
+        if items:
+            groups.append({"title": title, "separator": bool(groups), "items": items})
+    return groups
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """The badge at the top of each page, so that nobody takes the demo for the real desk."""
+    return ["Demo", "info"] if settings.COUNTERSIGN_DEMO else None
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Countersign",
+    "SITE_HEADER": "Countersign",
+    "SITE_SYMBOL": "approval",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "config.desk.environment",
+    "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "config.desk.navigation"},
+}

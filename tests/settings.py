@@ -1,0 +1,36 @@
+"""Which settings do the tests run with? Production's, with nothing from a .env file or a person's shell.
+
+DATABASE_URL and REDIS_URL choose the services; without them it is SQLite and everything in memory.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.update(
+    COUNTERSIGN_ENV_FILE=os.devnull,
+    DEBUG="false",
+    SECRET_KEY="for-tests-only-" + "0123456789abcdef" * 3,
+    ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    COUNTERSIGN_PLAIN_HTTP="true",
+    COUNTERSIGN_APPS="tools.examples.shop",
+    COUNTERSIGN_DEMO="false",
+    LOG_LEVEL="WARNING",
+)
+# A file, since the threads of a test share the database; one for each run, since several may run at once.
+_sqlite = Path(tempfile.gettempdir()) / f"countersign-test-{os.getpid()}.sqlite3"
+os.environ.setdefault("DATABASE_URL", f"sqlite:///{_sqlite}")
+# No test speaks to a model because somebody's shell has a key.
+for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "OPENAI_", "SENTRY_"))]:
+    del os.environ[_name]
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES, STORAGES  # noqa: E402
+
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": str(_sqlite)}
+STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+COLLECTED_STATIC = False
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
