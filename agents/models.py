@@ -1,0 +1,434 @@
+"""What is known of every agent and task? The rows, and what the database refuses about them."""
+
+import functools
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import CheckConstraint, F, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+from agents.definition import AgentDefinition
+from agents.states import (
+    CLAIMABLE,
+    FINAL,
+    LIVE_ACTION,
+    ActionStatus,
+    ParkedFor,
+    Priority,
+    StepKind,
+    StepStatus,
+    TaskStatus,
+)
+
+
+class Agent(models.Model):
+    """A named agent. What it is stands in its versions; the newest one is given to new tasks."""
+
+    name = models.SlugField(max_length=64, unique=True)
+    title = models.CharField(max_length=120)
+    enabled = models.BooleanField(default=True, help_text="A disabled agent takes no new tasks.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def current_version(self) -> "AgentVersion | None":
+        return self.versions.order_by("-number").first()
+
+
+class AgentVersion(models.Model):
+    """An immutable, numbered definition of an agent. A task pins one when it is submitted."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField(help_text="See agents.definition.AgentDefinition.")
+    note = models.CharField(max_length=200, blank=True, help_text="What changed, in a few words.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["agent", "-number"]
+        constraints = [UniqueConstraint(fields=["agent", "number"], name="one_definition_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.agent.name} v{self.number}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise ValidationError("An agent version never changes. Create a new version instead.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ValidationError("An agent version is part of the history of its tasks and stays.")
+
+    def read(self) -> AgentDefinition:
+        """The definition as an object; parsed once a process for each version, since it never changes."""
+        return _read_definition(self.pk)
+
+
+@functools.lru_cache(maxsize=256)
+def _read_definition(version_id: int) -> AgentDefinition:
+    stored = AgentVersion.objects.values_list("definition", flat=True).get(pk=version_id)
+    return AgentDefinition.model_validate(stored)
+
+
+class AgentTask(models.Model):
+    """One goal given to one agent, and everything that is known about it."""
+
+    # What was asked for
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="tasks")
+    version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="tasks")
+    goal = models.TextField()
+    inputs = models.JSONField(default=dict, blank=True)
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agent_tasks"
+    )
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    request_digest = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    # Where it stands
+    status = models.CharField(max_length=16, choices=TaskStatus, default=TaskStatus.PENDING)
+    parked_for = models.CharField(max_length=16, choices=ParkedFor, blank=True)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The person who took the task over.",
+    )
+    question = models.TextField(blank=True, help_text="What the submitter is asked.")
+    notice = models.TextField(blank=True, help_text="What the submitter is told about a wait or a hand-over.")
+    steps_taken = models.PositiveIntegerField(default=0)
+    max_steps = models.PositiveIntegerField()
+    invalid_in_a_row = models.PositiveSmallIntegerField(default=0)
+    plan = models.JSONField(null=True, blank=True, help_text="The validated plan in force: its steps.")
+    plan_number = models.PositiveIntegerField(default=0, help_text="The number of the step that proposed it.")
+    guidance = models.JSONField(default=list, blank=True, help_text="What people told the agent, in order.")
+    current_action = models.OneToOneField(
+        "Action", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    result = models.JSONField(null=True, blank=True)
+    failure = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_by = models.CharField(max_length=160, blank=True)
+
+    # Who works on it
+    worker = models.CharField(max_length=64, blank=True)
+    fencing_token = models.PositiveBigIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField(db_default=Now(), editable=False)
+    lapses = models.PositiveSmallIntegerField(
+        default=0, help_text="How often a worker was lost with it since the last recorded progress."
+    )
+    unanswered = models.PositiveSmallIntegerField(
+        default=0, help_text="How often in a row no proposer could be reached."
+    )
+    event_count = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [
+            ("submit_task", "Can submit goals"),
+            ("cancel_any_task", "Can cancel tasks of others"),
+            ("view_all_tasks", "Can see tasks of others"),
+        ]
+        indexes = [
+            # The queue itself: small, whatever the number of finished tasks.
+            models.Index(
+                fields=["priority", "queued_at"],
+                name="task_claimable",
+                condition=Q(status__in=sorted(CLAIMABLE)),
+            ),
+            models.Index(fields=["status", "-id"], name="task_by_status"),
+            models.Index(fields=["submitted_by", "-id"], name="task_by_submitter"),
+            models.Index(fields=["agent", "-id"], name="task_by_agent"),
+        ]
+        constraints = [
+            CheckConstraint(name="steps_within_limit", condition=Q(steps_taken__lte=F("max_steps"))),
+            CheckConstraint(
+                name="final_task_has_no_current_action",
+                condition=~Q(status__in=sorted(FINAL)) | Q(current_action__isnull=True),
+            ),
+            CheckConstraint(
+                name="final_task_has_an_end",
+                condition=Q(status__in=sorted(FINAL), finished_at__isnull=False)
+                | (~Q(status__in=sorted(FINAL)) & Q(finished_at__isnull=True)),
+            ),
+            CheckConstraint(
+                name="review_has_a_reason_to_wait",
+                condition=(Q(status="needs_review") & ~Q(parked_for=""))
+                | (~Q(status="needs_review") & Q(parked_for="")),
+            ),
+            CheckConstraint(
+                name="running_means_leased",
+                condition=Q(status="running", lease_until__isnull=False)
+                | (~Q(status="running") & Q(lease_until__isnull=True)),
+            ),
+            CheckConstraint(
+                name="waiting_has_a_wake_time",
+                condition=~Q(status="waiting") | Q(wake_at__isnull=False),
+            ),
+            CheckConstraint(
+                name="taken_over_by_somebody",
+                condition=Q(parked_for="takeover", owner__isnull=False)
+                | (~Q(parked_for="takeover") & Q(owner__isnull=True)),
+            ),
+            # One submission per key of one submitter, however often it is posted.
+            UniqueConstraint(
+                fields=["submitted_by", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="one_task_per_idempotency_key",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Task {self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ValidationError("A task is part of the history and stays.")
+
+
+class Step(models.Model):
+    """One proposal and what came of it."""
+
+    task = models.ForeignKey(AgentTask, on_delete=models.PROTECT, related_name="steps")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16, choices=StepKind)
+    status = models.CharField(max_length=16, choices=StepStatus, default=StepStatus.OPEN)
+    name = models.CharField(max_length=128, help_text="The tool, or the control tool, that was proposed.")
+    purpose = models.TextField(blank=True)
+    confidence = models.FloatField(null=True, blank=True)
+    arguments = models.JSONField(
+        null=True, blank=True, help_text="As proposed, before references are resolved."
+    )
+    proposer = models.CharField(max_length=160, blank=True)
+    plan_number = models.PositiveIntegerField(
+        default=0, help_text="The plan that this step was run from, or 0."
+    )
+    planned_id = models.CharField(max_length=64, blank=True)
+    raw = models.TextField(blank=True, help_text="What was said, when it was no legal call.")
+    verdict = models.JSONField(null=True, blank=True)
+    answer = models.JSONField(
+        null=True,
+        blank=True,
+        help_text="What the next proposal is told, where it is not the action's result.",
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["task", "number"]
+        constraints = [UniqueConstraint(fields=["task", "number"], name="one_step_per_number")]
+
+    def __str__(self) -> str:
+        return f"Step {self.number} of task {self.task_id}"
+
+
+class Action(models.Model):
+    """One tool call: what exactly was to run, who allowed it, what came of it. Its arguments never change."""
+
+    task = models.ForeignKey(AgentTask, on_delete=models.PROTECT, related_name="actions")
+    step = models.ForeignKey(Step, on_delete=models.PROTECT, related_name="actions")
+    number = models.PositiveSmallIntegerField(default=1, help_text="Counts the actions of one step.")
+    tool = models.CharField(max_length=64)
+    effect = models.CharField(max_length=16)
+    arguments = models.JSONField()
+    sentence = models.TextField(blank=True, help_text="What will happen, in words for a person.")
+    call_digest = models.CharField(
+        max_length=64, help_text="Digest of tool and arguments: finds repeated calls."
+    )
+    digest = models.CharField(max_length=64, help_text="Digest of exactly what is to run, and for whom.")
+    idempotency_key = models.CharField(max_length=64)
+    status = models.CharField(max_length=16, choices=ActionStatus, default=ActionStatus.PROPOSED)
+    flagged = models.BooleanField(
+        default=False, help_text="Went ahead on middling confidence; look afterwards."
+    )
+
+    needs_approval = models.BooleanField(default=False)
+    approval = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        unique=True,
+        help_text="The decision that approved it. One decision, one action.",
+    )
+    approved_digest = models.CharField(max_length=64, blank=True)
+    approval_used_at = models.DateTimeField(null=True, blank=True)
+    precondition = models.JSONField(null=True, blank=True, help_text="What the approval relied on.")
+
+    started_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    attempt_until = models.DateTimeField(
+        null=True, blank=True, help_text="Deadline of the call in hand; empty when it is known that none is."
+    )
+    result = models.JSONField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    verification = models.JSONField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["task", "step", "number"]
+        constraints = [
+            UniqueConstraint(fields=["step", "number"], name="one_action_per_number"),
+            UniqueConstraint(
+                fields=["task"],
+                condition=Q(status__in=sorted(LIVE_ACTION - {ActionStatus.IN_DOUBT})),
+                name="one_live_action_per_task",
+            ),
+            # Promise 3, said by the database: what needs approval starts only with one, for exactly this.
+            CheckConstraint(
+                name="no_start_without_approval",
+                condition=Q(started_at__isnull=True)
+                | Q(needs_approval=False)
+                | Q(approval_used_at__isnull=False, approval__isnull=False, approved_digest=F("digest")),
+            ),
+            CheckConstraint(
+                name="started_says_when",
+                condition=~Q(status__in=["started", "in_doubt", "succeeded"]) | Q(started_at__isnull=False),
+            ),
+            CheckConstraint(
+                name="rejected_never_started",
+                condition=~Q(status__in=["rejected", "superseded"]) | Q(started_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence or f"{self.tool} (action {self.pk})"
+
+
+class TaskEvent(models.Model):
+    """One line of a task's append-only journal, numbered within the task without gaps."""
+
+    task = models.ForeignKey(AgentTask, on_delete=models.PROTECT, related_name="events")
+    number = models.PositiveIntegerField()
+    kind = models.CharField(max_length=64)
+    actor = models.CharField(max_length=160)
+    data = models.JSONField(default=dict)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["task", "number"]
+        constraints = [UniqueConstraint(fields=["task", "number"], name="one_event_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.task_id}/{self.number})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise ValidationError("The journal is append-only.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ValidationError("The journal is append-only.")
+
+
+class ModelCall(models.Model):
+    """One call to a model provider, written before it is made and settled after."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        ANSWERED = "answered", "Answered"
+        FAILED = "failed", "Failed"
+
+    task = models.ForeignKey(AgentTask, on_delete=models.PROTECT, related_name="model_calls")
+    version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="+")
+    step_number = models.PositiveIntegerField(help_text="The step that the answer was to become.")
+    model = models.CharField(max_length=160)
+    status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
+    input_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    error_kind = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    fell_back_from = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["task", "id"], name="call_by_task")]
+
+    def __str__(self) -> str:
+        return f"{self.model} for task {self.task_id}"
+
+
+class KillSwitch(models.Model):
+    """A denial in force for everyone from now on, until it is lifted: of a tool, an agent, or everything."""
+
+    agent = models.ForeignKey(
+        Agent,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Empty: all agents.",
+    )
+    tool = models.CharField(max_length=64, blank=True, help_text="Empty: all tools.")
+    why = models.CharField(max_length=300)
+    engaged_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    engaged_at = models.DateTimeField(db_default=Now(), editable=False)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "kill switches"
+
+    def __str__(self) -> str:
+        return f"{self.tool or 'every tool'} of {self.agent or 'every agent'}"
+
+
+class WorkerProcess(models.Model):
+    """A process that runs tasks: who it is, and when it was last seen alive."""
+
+    identity = models.CharField(max_length=64, unique=True)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    slots = models.PositiveIntegerField()
+    started_at = models.DateTimeField(db_default=Now(), editable=False)
+    seen_at = models.DateTimeField(db_default=Now())
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-seen_at"]
+        verbose_name_plural = "worker processes"
+
+    def __str__(self) -> str:
+        return self.identity
+
+
+class ApiKey(models.Model):
+    """A caller's key: shown once when made, kept as a digest."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=12, unique=True)
+    digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -4,3 +4,10 @@ from django.apps import AppConfig
 class ReviewConfig(AppConfig):
     name = "review"
     verbose_name = "Review"
+
+    def ready(self) -> None:
+        from agents import signals
+        from review import requests
+
+        signals.task_parked.connect(requests.open_request, dispatch_uid="review.open_request")
+        signals.task_left_review.connect(requests.withdraw_requests, dispatch_uid="review.withdraw_requests")

@@ -1,0 +1,142 @@
+"""What was asked of people, what they were shown, and what each of them decided?"""
+
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import CheckConstraint, Q, UniqueConstraint
+from django.db.models.functions import Now
+
+
+class Kind(models.TextChoices):
+    PLAN = "plan", "Plan"
+    ACTION = "action", "Action"
+    RESULT = "result", "Result"
+    IN_DOUBT = "in_doubt", "In doubt"
+    LIMIT = "limit", "Limit"
+    ESCALATION = "escalation", "Escalation"
+    TAKEOVER = "takeover", "Taken over"
+
+
+class RequestStatus(models.TextChoices):
+    OPEN = "open", "Open"
+    DECIDED = "decided", "Decided"
+    EXPIRED = "expired", "Expired"
+    WITHDRAWN = "withdrawn", "Withdrawn"
+    """The task moved on without a decision."""
+
+
+class Risk(models.IntegerChoices):
+    """Higher is decided first."""
+
+    LOW = 10, "Low"
+    MEDIUM = 20, "Medium"
+    HIGH = 30, "High"
+
+
+class Answer(models.TextChoices):
+    """What a person may say; which kinds of request take which is in review.services."""
+
+    APPROVE = "approve", "Approve"
+    EDIT = "edit", "Approve with changes"
+    REJECT = "reject", "Reject"
+    ACCEPT = "accept", "Accept the result"
+    RETRY = "retry", "Run it again"
+    HAPPENED = "happened", "It happened"
+    NOT_HAPPENED = "not_happened", "It did not happen, run it"
+    EXTEND = "extend", "Extend"
+    RESPOND = "respond", "Respond with guidance"
+    TAKE_OVER = "take_over", "Take over"
+    FINISH = "finish", "Finish with a result"
+    GIVE_BACK = "give_back", "Give back with guidance"
+    TERMINATE = "terminate", "End the task"
+
+
+class Via(models.TextChoices):
+    """The way in."""
+
+    ADMIN = "admin", "Admin"
+    API = "api", "API"
+
+
+class ReviewRequest(models.Model):
+    """One question to people, with the evidence that was shown."""
+
+    task = models.ForeignKey("agents.AgentTask", on_delete=models.PROTECT, related_name="review_requests")
+    step = models.ForeignKey(
+        "agents.Step", null=True, blank=True, on_delete=models.PROTECT, related_name="review_requests"
+    )
+    action = models.ForeignKey(
+        "agents.Action", null=True, blank=True, on_delete=models.PROTECT, related_name="review_requests"
+    )
+    kind = models.CharField(max_length=16, choices=Kind)
+    status = models.CharField(max_length=16, choices=RequestStatus, default=RequestStatus.OPEN)
+    title = models.TextField(help_text="What is asked, in one sentence.")
+    reasons = models.JSONField(help_text="Why a person is asked: a list of code and message.")
+    shown = models.JSONField(
+        help_text="What the person sees: goal, plan, steps so far, the exact action, evidence."
+    )
+    digest = models.CharField(max_length=64, help_text="Of exactly what is asked; a decision must name it.")
+    risk = models.PositiveSmallIntegerField(choices=Risk, default=Risk.MEDIUM)
+    approvals_needed = models.PositiveSmallIntegerField(default=1)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    opened_at = models.DateTimeField(db_default=Now(), editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-risk", "id"]
+        permissions = [("decide", "Can decide review requests")]
+        indexes = [
+            models.Index(fields=["-risk", "id"], name="open_requests_by_risk", condition=Q(status="open")),
+        ]
+        constraints = [
+            # `needs_review` means exactly one open request that parks the task.
+            UniqueConstraint(fields=["task"], condition=Q(status="open"), name="one_open_request_per_task"),
+            CheckConstraint(
+                name="closed_request_says_when",
+                condition=Q(status="open", closed_at__isnull=True)
+                | (~Q(status="open") & Q(closed_at__isnull=False)),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ValidationError("A review request is part of the record and stays.")
+
+
+class Decision(models.Model):
+    """One person's answer to a review request; the one that completes the quorum decides it."""
+
+    request = models.ForeignKey(ReviewRequest, on_delete=models.PROTECT, related_name="decisions")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="decisions")
+    answer = models.CharField(max_length=16, choices=Answer)
+    digest = models.CharField(max_length=64, help_text="The digest of what was on the person's screen.")
+    comment = models.TextField(blank=True)
+    details = models.JSONField(
+        default=dict, blank=True, help_text="Edited arguments with the difference, a result, …"
+    )
+    via = models.CharField(max_length=8, choices=Via)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            UniqueConstraint(fields=["request", "person"], name="one_decision_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_answer_display()} by {self.person}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise ValidationError("A decision never changes.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ValidationError("A decision is part of the record and stays.")

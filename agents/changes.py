@@ -1,0 +1,184 @@
+"""How do a task's rows change? In one transaction that first locks the task row by a conditional UPDATE.
+
+Whoever wants to change anything about a task opens a `Change` here. It proves first that the task is still what the
+caller believes (its fencing token, its status); if not, nothing happens and the caller is told. Status changes go
+through the transition tables, and each writes its line in the journal in the same transaction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Model, Q
+from django.db.models.functions import Now
+
+from agents import signals
+from agents.errors import IllegalChange, Stale
+from agents.models import Action, AgentTask, Step, TaskEvent
+from agents.states import (
+    ACTION_CHANGES,
+    FINAL,
+    TASK_CHANGES,
+    ActionStatus,
+    ParkedFor,
+    StepStatus,
+    TaskStatus,
+)
+from agents.storable import storable, storable_text
+
+
+@dataclass(frozen=True)
+class Parking:
+    """Why a task waits for reviewers, with what they need to decide."""
+
+    kind: ParkedFor
+    reasons: list[dict[str, Any]]
+    step: Step | None = None
+    action: Action | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+class Change:
+    """One transaction on one task whose row is locked. Made by `changing`, never by hand."""
+
+    def __init__(self, task: AgentTask, now: datetime, actor: str) -> None:
+        self.task = task
+        self.now = now
+        """The database's clock."""
+        self.actor = actor
+        self._fields: dict[str, Any] = {}
+        self._events: list[TaskEvent] = []
+
+    def set(self, **fields: Any) -> None:
+        """Sets fields of the task; written once, when the change ends."""
+        for name, value in fields.items():
+            setattr(self.task, name, value)
+        self._fields.update(fields)
+
+    def move(self, to: TaskStatus, **fields: Any) -> None:
+        """Moves the task to another status. A task that is not running is nobody's: its lease is given up."""
+        if to not in TASK_CHANGES[self.task.status]:
+            raise IllegalChange(f"A task can't go from {self.task.status} to {to}.")
+        was = self.task.status
+        if to != TaskStatus.RUNNING:
+            fields = {"worker": "", "lease_until": None} | fields
+        if to != TaskStatus.NEEDS_REVIEW:
+            fields = {"parked_for": "", "owner": None} | fields
+        if to == TaskStatus.PENDING:
+            fields = {"queued_at": self.now, "wake_at": None, "notice": "", "question": ""} | fields
+        if to in FINAL:
+            fields = {
+                "finished_at": self.now,
+                "current_action": None,
+                "wake_at": None,
+                "question": "",
+            } | fields
+        self.set(status=to, **fields)
+        self.event("task.state_changed", was=was, now=to)
+
+    def event(self, kind: str, **data: Any) -> None:
+        """Adds a line to the journal."""
+        number = self.task.event_count + 1
+        self.set(event_count=number)
+        self._events.append(
+            TaskEvent(
+                task=self.task,
+                number=number,
+                kind=kind,
+                actor=self.actor,
+                at=self.now,
+                data=storable({key: value for key, value in data.items() if value is not None}),
+            )
+        )
+
+    def park(self, parking: Parking, notice: str = "") -> None:
+        """Parks the task for reviewers and announces it; exactly one request opens, in this transaction."""
+        self.move(TaskStatus.NEEDS_REVIEW, parked_for=parking.kind, notice=notice)
+        signals.task_parked.send(sender=AgentTask, change=self, parking=parking)
+
+    def finish(self, to: TaskStatus, **fields: Any) -> None:
+        """Ends the task for good. What never started is left behind; what stayed unverified failed; doubt stays."""
+        action = self.task.current_action
+        if action and action.started_at is None:
+            self.move_action(action, ActionStatus.SUPERSEDED)
+        elif action and action.status == ActionStatus.AWAITING_REVIEW:
+            self.move_action(action, ActionStatus.FAILED)
+        self.move(to, **fields)
+
+    def add_step(self, **fields: Any) -> Step:
+        """Records the next step and counts it. The database refuses one beyond the limit."""
+        number = self.task.steps_taken + 1
+        self.set(steps_taken=number, lapses=0, unanswered=0)
+        return Step.objects.create(task=self.task, number=number, created_at=self.now, **fields)
+
+    def settle_step(self, step: Step, status: StepStatus, answer: Any = None) -> None:
+        """Says what came of a step; `answer` is what the next proposal is told."""
+        self._update(step, {"status": StepStatus.OPEN}, status=status, answer=answer, settled_at=self.now)
+
+    def add_action(self, step: Step, **fields: Any) -> Action:
+        """Records an action of this step and makes it the task's current one."""
+        action = Action.objects.create(task=self.task, step=step, created_at=self.now, **fields)
+        self.set(current_action=action)
+        self.event(f"action.{action.status}", action=action.pk, tool=action.tool, step=step.number)
+        return action
+
+    def move_action(self, action: Action, to: ActionStatus, **fields: Any) -> None:
+        """Moves an action, if it still is what we believe; otherwise the whole change is undone."""
+        if to not in ACTION_CHANGES[action.status]:
+            raise IllegalChange(f"An action can't go from {action.status} to {to}.")
+        before = {"status": action.status, "attempts": action.attempts}
+        if to == ActionStatus.STARTED:
+            before["attempt_until"] = action.attempt_until
+        if to in (
+            ActionStatus.REJECTED,
+            ActionStatus.SUCCEEDED,
+            ActionStatus.FAILED,
+            ActionStatus.SUPERSEDED,
+        ):
+            fields = {"settled_at": self.now, "attempt_until": None} | fields
+            if self.task.current_action_id == action.pk:
+                self.set(current_action=None)
+        self._update(action, before, status=to, **fields)
+        self.event(
+            f"action.{to}",
+            action=action.pk,
+            tool=action.tool,
+            step=action.step.number,
+            attempt=action.attempts or None,
+            error=action.error,
+        )
+
+    def _update(self, row: Model, before: dict[str, Any], **fields: Any) -> None:
+        """The conditional UPDATE of a row under the task's lock."""
+        if not type(row)._default_manager.filter(pk=row.pk, **before).update(**fields):
+            raise Stale(f"{row} changed meanwhile.")
+        for name, value in fields.items():
+            setattr(row, name, value)
+
+    def write(self) -> None:
+        if self._fields:
+            AgentTask.objects.filter(pk=self.task.pk).update(**self._fields)
+        TaskEvent.objects.bulk_create(self._events)
+
+
+@contextmanager
+def changing(task_id: int, condition: Q, *, actor: str, **touch: Any) -> Iterator[Change]:
+    """One transaction on a task that meets `condition`; `touch` is set by the very UPDATE that locks it.
+
+    Raises Stale when no such task exists any more, and undoes everything when the block raises.
+    """
+    with transaction.atomic():
+        touch = touch or {"fencing_token": F("fencing_token")}
+        if not AgentTask.objects.filter(condition, pk=task_id).update(**touch):
+            raise Stale(f"Task {task_id} moved on: somebody else changed it meanwhile. Look at it again.")
+        task = (
+            AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
+            .annotate(db_now=Now())
+            .get(pk=task_id)
+        )
+        change = Change(task, task.db_now, storable_text(actor))
+        yield change
+        change.write()

@@ -1,0 +1,1 @@
+"""How does a task move? Claim, propose, validate, execute, verify, record, recover."""

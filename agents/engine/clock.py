@@ -1,0 +1,32 @@
+"""How do the engine's waits read the settings, and the database's clock do sums?"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now
+
+
+def in_seconds(seconds: float) -> ExpressionWrapper:
+    """So many seconds from now by the database's clock, as an expression."""
+    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+
+
+def lease_seconds() -> float:
+    return float(settings.COUNTERSIGN_LEASE_SECONDS)
+
+
+def margin() -> timedelta:
+    """How long after its deadline a call may still be under way on another host."""
+    return timedelta(seconds=settings.COUNTERSIGN_MARGIN_SECONDS)
+
+
+def backoff(attempts: int, retry_after: float | None = None) -> timedelta | None:
+    """The wait after so many attempts (1, 2, …), or None when it is time to ask a person.
+
+    A stated `retry_after` (seconds) is honoured up to five minutes.
+    """
+    waits = settings.COUNTERSIGN_BACKOFF_SECONDS
+    if attempts > len(waits):
+        return None
+    return timedelta(seconds=max(waits[attempts - 1], min(retry_after or 0.0, 300.0)))

@@ -1,0 +1,111 @@
+"""What comes of a plan, a finish, a question and an escalation? Validated, then recorded in one transaction."""
+
+from typing import Any
+
+from agents.changes import Change, Parking
+from agents.engine.leases import Lease
+from agents.engine.parking import hand_over, reason, reasons_of, refuse_step
+from agents.engine.proposing import Next, count_fruitless
+from agents.engine.story import Story
+from agents.llm.base import Proposal
+from agents.models import Step
+from agents.policy import judge_control, judge_plan
+from agents.policy.verdict import Verdict
+from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
+from agents.storable import storable, storable_text
+from tools.registry import registry
+from tools.schema import validate
+
+KINDS = {
+    "propose_plan": StepKind.PLAN,
+    "finish": StepKind.FINISH,
+    "ask": StepKind.ASK,
+    "escalate": StepKind.ESCALATE,
+}
+
+
+def control(lease: Lease, story: Story, next_: Next) -> None:
+    """Records a control call and what follows from it."""
+    proposal = next_.proposal
+    verdict = _judge(story, proposal)
+    with lease.change() as change:
+        step = change.add_step(
+            kind=KINDS[proposal.name],
+            name=proposal.name,
+            purpose=storable_text(proposal.reasoning),
+            confidence=proposal.confidence,
+            arguments=storable(proposal.arguments),
+            proposer=storable_text(proposal.proposer),
+            verdict=verdict.as_json(),
+        )
+        if verdict.outcome == "deny":
+            refuse_step(change, step, verdict.code(), verdict.message())
+            count_fruitless(change, story)
+        elif verdict.hand_over:
+            change.settle_step(step, StepStatus.DONE, {"handed_over": verdict.message()})
+            hand_over(change, story.definition, reasons_of(verdict), step=step)
+        else:
+            _ACCEPT[proposal.name](change, story, step, verdict)
+
+
+def adopt_plan(change: Change, step: Step) -> None:
+    """Puts a validated plan in force. It approves no action in it."""
+    steps = (step.arguments or {})["steps"]
+    change.set(plan=steps, plan_number=step.number, invalid_in_a_row=0)
+    change.settle_step(step, StepStatus.DONE, {"accepted": True, "steps": len(steps)})
+    change.event("plan.accepted", step=step.number, steps=len(steps))
+
+
+def complete(change: Change, step: Step, result: Any) -> None:
+    change.settle_step(step, StepStatus.DONE, {"accepted": True})
+    change.finish(TaskStatus.COMPLETE, result=result)
+
+
+def _judge(story: Story, proposal: Proposal) -> Verdict:
+    if proposal.name == "propose_plan":
+        tools = {name: registry.get(name) for name in registry.names()}
+        return judge_plan(
+            proposal.arguments["steps"], proposal.confidence, story.definition, story.facts(), tools
+        )
+    problems = ()
+    schema = story.definition.result_schema
+    if proposal.name == "finish" and schema:
+        problems = validate(schema, proposal.arguments["result"])
+    return judge_control(proposal.name, proposal.confidence, story.definition, problems)
+
+
+def _accept_plan(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
+    change.event("plan.proposed", step=step.number, steps=len((step.arguments or {})["steps"]))
+    if verdict.outcome == "review":
+        change.park(Parking(ParkedFor.PLAN, reasons_of(verdict), step))
+    else:
+        adopt_plan(change, step)
+
+
+def _accept_finish(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
+    result = (step.arguments or {})["result"]
+    if verdict.outcome == "review":
+        change.park(Parking(ParkedFor.RESULT, reasons_of(verdict), step, evidence={"result": result}))
+    else:
+        complete(change, step, result)
+
+
+def _accept_question(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
+    question = (step.arguments or {})["question"]
+    change.set(invalid_in_a_row=0)
+    change.move(TaskStatus.NEEDS_INPUT, question=question)
+    change.event("question.asked", step=step.number, question=question)
+
+
+def _accept_escalation(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
+    why = (step.arguments or {})["reason"]
+    change.settle_step(step, StepStatus.DONE, {"handed_over": why})
+    hand_over(change, story.definition, reason("agent.escalated", why), step=step)
+
+
+_ACCEPT = {
+    "propose_plan": _accept_plan,
+    "finish": _accept_finish,
+    "ask": _accept_question,
+    "escalate": _accept_escalation,
+}

@@ -1,0 +1,183 @@
+"""Who works on which task? Claiming, holding and giving up a task's lease.
+
+A lease is a row's `worker`, `fencing_token` and `lease_until` by the database's clock. The token grows with every
+claim, and each later transaction of the holder names it, so that a worker that was paused, cut off or taken for dead
+can record nothing. After D. B. Lomet's and M. Kleppmann's descriptions of leases with fencing.
+"""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from agents.changes import Change, changing
+from agents.engine.clock import in_seconds, lease_seconds
+from agents.errors import LeaseLost, Stale
+from agents.models import AgentTask, WorkerProcess
+from agents.states import TaskStatus
+
+log = structlog.get_logger(__name__)
+
+WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+"""This process's random identity."""
+
+
+@dataclass
+class Lease:
+    """The right to record steps of one task, for as long as nobody claimed it after us."""
+
+    task_id: int
+    token: int
+    good_until: float
+    """Monotonic seconds of this process, never later than the database's `lease_until`."""
+    call_until: float | None = field(default=None)
+    """Monotonic deadline of the call in hand: renewal stops there, so that a hung thread can't keep a lease."""
+
+    @property
+    def condition(self) -> Q:
+        return Q(fencing_token=self.token, status=TaskStatus.RUNNING)
+
+    def check(self) -> None:
+        """Raises LeaseLost when another worker may have the task by now; needs no database."""
+        if time.monotonic() >= self.good_until:
+            raise LeaseLost(f"The lease on task {self.task_id} ran out before the call was made.")
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """One transaction of the loop. It begins with the conditional UPDATE that proves the lease and renews it."""
+        asked = time.monotonic()
+        try:
+            with changing(
+                self.task_id,
+                self.condition,
+                actor=f"worker:{WORKER}",
+                lease_until=in_seconds(lease_seconds()),
+            ) as change:
+                yield change
+        except Stale as gone:
+            raise LeaseLost(str(gone)) from gone
+        self.good_until = asked + lease_seconds()
+
+
+_held: dict[int, Lease] = {}
+_held_lock = threading.Lock()
+
+
+def claimable() -> QuerySet[AgentTask]:
+    """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker."""
+    return AgentTask.objects.filter(
+        Q(status=TaskStatus.PENDING)
+        | Q(status=TaskStatus.WAITING, wake_at__lte=Now())
+        | Q(status=TaskStatus.RUNNING, lease_until__lte=Now())
+    ).order_by("priority", "queued_at", "id")
+
+
+def claim() -> Lease | None:
+    """Takes the best runnable task, or None. Two workers never take the same one."""
+    asked = time.monotonic()
+    with transaction.atomic():
+        best = claimable().select_for_update(skip_locked=True).first()
+        if best is None:
+            return None
+        lost = best.status == TaskStatus.RUNNING
+        condition = Q(fencing_token=best.fencing_token, status=best.status)
+        with changing(
+            best.pk,
+            condition,
+            actor=f"worker:{WORKER}",
+            fencing_token=F("fencing_token") + 1,
+            lease_until=in_seconds(lease_seconds()),
+            worker=WORKER,
+            status=TaskStatus.RUNNING,
+            wake_at=None,
+            notice="",
+            **({"lapses": F("lapses") + 1} if lost else {}),
+        ) as change:
+            change.event(
+                "task.claimed",
+                was=best.status,
+                token=change.task.fencing_token,
+                lost=best.worker if lost else None,
+            )
+        lease = Lease(best.pk, change.task.fencing_token, asked + lease_seconds())
+    with _held_lock:
+        _held[lease.task_id] = lease
+    return lease
+
+
+def let_go(lease: Lease) -> None:
+    """Forgets a lease in this process: it is no longer renewed. The row was settled by whoever parked the task."""
+    with _held_lock:
+        if _held.get(lease.task_id) is lease:
+            del _held[lease.task_id]
+
+
+def release(lease: Lease) -> None:
+    """Gives a task that can go on back to the queue, behind those that waited meanwhile."""
+    with lease.change() as change:
+        change.move(TaskStatus.PENDING)
+
+
+def renew() -> None:
+    """Renews every lease of this process whose call in hand, if any, is within its deadline."""
+    asked = time.monotonic()
+    with _held_lock:
+        leases = [one for one in _held.values() if one.call_until is None or asked < one.call_until]
+    if not leases:
+        return
+    AgentTask.objects.filter(
+        pk__in=[one.task_id for one in leases],
+        worker=WORKER,
+        status=TaskStatus.RUNNING,
+        lease_until__gt=Now(),
+    ).update(lease_until=in_seconds(lease_seconds()))
+    good = set(
+        AgentTask.objects.filter(
+            pk__in=[one.task_id for one in leases],
+            worker=WORKER,
+            status=TaskStatus.RUNNING,
+            lease_until__gt=Now(),
+        ).values_list("pk", "fencing_token")
+    )
+    for lease in leases:
+        if (lease.task_id, lease.token) in good:
+            lease.good_until = max(lease.good_until, asked + lease_seconds())
+
+
+def heartbeat(slots: int) -> None:
+    """Tells the database that this process lives."""
+    WorkerProcess.objects.update_or_create(
+        identity=WORKER,
+        defaults={"seen_at": Now(), "stopped_at": None},
+        create_defaults={
+            "identity": WORKER,
+            "host": socket.gethostname()[:255],
+            "pid": os.getpid(),
+            "slots": slots,
+        },
+    )
+
+
+def sign_off() -> None:
+    WorkerProcess.objects.filter(identity=WORKER).update(stopped_at=Now())
+
+
+def take_back_everything() -> int:
+    """Ends every lease at once. Only for the embedded process at boot, whose file lock proves that nobody else lives."""
+    return AgentTask.objects.filter(status=TaskStatus.RUNNING).update(lease_until=Now())
+
+
+def let_go_of_database() -> None:
+    """Returns this thread's connection to the pool before a model, a tool or a person is waited for."""
+    if connection.in_atomic_block:
+        raise RuntimeError("A transaction is open while something slow is about to be waited for.")
+    connection.close()

@@ -1,0 +1,83 @@
+"""The loop: plan, validate, execute, verify. One task moves step by step for one time slice, then is given up."""
+
+import time
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from agents.engine import acting, controlling, dispatch, leases, recovery
+from agents.engine.drain import draining
+from agents.engine.leases import Lease
+from agents.engine.parking import park_limit
+from agents.engine.proposing import next_proposal
+from agents.engine.story import Story, read_story
+from agents.errors import LeaseLost
+from agents.llm.base import CONTROL_TOOLS
+from agents.states import ActionStatus, TaskStatus
+
+log = structlog.get_logger(__name__)
+
+
+def work_once() -> bool:
+    """Claims the best runnable task and moves it on for one time slice; False when there was none."""
+    try:
+        lease = None if draining() else leases.claim()
+        if lease is None:
+            return False
+        with structlog.contextvars.bound_contextvars(task=lease.task_id, token=lease.token):
+            advance(lease)
+        return True
+    finally:
+        connection.close()
+
+
+def advance(lease: Lease) -> None:
+    """Moves one task on until it parks, ends, waits, or its slice is over.
+
+    An exception that nobody foresaw leaves the lease to run out: the task is found again later, by whoever is alive,
+    and after a few such losses it is set aside for a person.
+    """
+    until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
+    turns = 0
+    try:
+        while story := read_story(lease.task_id, lease.condition):
+            if turns and (draining() or time.monotonic() >= until):
+                leases.release(lease)
+                dispatch.hint()
+                return
+            step(lease, story)
+            turns += 1
+    except LeaseLost as lost:
+        log.warning("lease.lost", why=str(lost))
+    except Exception:
+        log.exception("loop.failed")
+    finally:
+        leases.let_go(lease)
+
+
+def step(lease: Lease, story: Story) -> None:
+    """One turn of the loop.
+
+    1. An action that was started comes first: its outcome must be known before anything else happens.
+    2. A requested cancel ends the task between steps.
+    3. An approved action starts.
+    4. The step limit parks the task.
+    5. Else the next proposal is made, judged, and carried out or parked.
+    """
+    task, action = story.task, story.task.current_action
+    if task.lapses >= recovery.MANY_LAPSES:
+        recovery.set_aside(lease, story)
+    elif action and action.status == ActionStatus.STARTED:
+        recovery.recover(lease, story, action)
+    elif task.cancel_requested_at:
+        with lease.change() as change:
+            change.finish(TaskStatus.CANCELED, failure=f"Canceled by {task.cancel_requested_by}.")
+    elif action and action.status == ActionStatus.APPROVED:
+        acting.start_approved(lease, story, action)
+    elif task.steps_taken >= task.max_steps:
+        with lease.change() as change:
+            park_limit(change, story.definition)
+    elif (next_ := next_proposal(lease, story)) is not None:
+        carry_out = controlling.control if next_.proposal.name in CONTROL_TOOLS else acting.propose_action
+        carry_out(lease, story, next_)

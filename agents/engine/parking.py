@@ -1,0 +1,71 @@
+"""How does a task stop for a person? The reasons in words, and the sentence that the submitter reads."""
+
+from typing import Any
+
+from agents.changes import Change, Parking
+from agents.definition import AgentDefinition
+from agents.models import Action, Step
+from agents.policy.verdict import Reason, Verdict
+from agents.states import ActionStatus, ParkedFor, StepStatus
+
+
+def reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
+    """The reasons that make a verdict what it is, for people and the journal."""
+    return verdict.as_json()["reasons"]
+
+
+def reason(code: str, message: str) -> list[dict[str, Any]]:
+    return [{"code": code, "message": message, "rule": "review"}]
+
+
+def hand_over(
+    change: Change,
+    definition: AgentDefinition,
+    reasons: list[dict[str, Any]],
+    *,
+    kind: ParkedFor = ParkedFor.ESCALATION,
+    step: Step | None = None,
+    action: Action | None = None,
+    told: str = "",
+    evidence: dict[str, Any] | None = None,
+) -> None:
+    """Parks the task for a person. The submitter reads the agent's sentence, and `told`: what could not be done."""
+    notice = " ".join(part for part in (definition.handover, told) if part)
+    change.park(Parking(kind, reasons, step, action, evidence or {}), notice=notice)
+
+
+def park_limit(change: Change, definition: AgentDefinition) -> None:
+    """The step limit is reached: a person extends it, takes over, or ends the task."""
+    task = change.task
+    message = (
+        f"The task has used {task.steps_taken} of its {task.max_steps} steps and is not finished. "
+        f"It can be extended up to {definition.limits.ceiling_steps} steps."
+    )
+    evidence = {
+        "steps_taken": task.steps_taken,
+        "max_steps": task.max_steps,
+        "ceiling_steps": definition.limits.ceiling_steps,
+    }
+    hand_over(change, definition, reason("limit.steps", message), kind=ParkedFor.LIMIT, evidence=evidence)
+
+
+def park_in_doubt(change: Change, action: Action, why: str) -> None:
+    """Nobody knows whether the action happened: it is never blindly run again, and a person settles it."""
+    change.move_action(action, ActionStatus.IN_DOUBT, error={"code": "action.in_doubt", "message": why})
+    evidence = {
+        "idempotency_key": action.idempotency_key,
+        "started_at": action.started_at.isoformat() if action.started_at else "",
+        "attempts": action.attempts,
+        "why": why,
+    }
+    message = f"{action.sentence} was started, and nobody knows whether it happened: {why}"
+    change.park(
+        Parking(ParkedFor.IN_DOUBT, reason("action.in_doubt", message), action.step, action, evidence),
+        notice="We are checking by hand whether a step of this task took effect.",
+    )
+
+
+def refuse_step(change: Change, step: Step, code: str, message: str, **details: Any) -> None:
+    """Ends a step with a structured error that the next proposal sees."""
+    change.settle_step(step, StepStatus.REFUSED, {"error": {"code": code, "message": message, **details}})
+    change.event("step.refused", step=step.number, code=code, message=message)

@@ -1,0 +1,196 @@
+"""What is known about a task when its next step is due? Read from the rows, each time."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Q
+
+from agents.definition import AgentDefinition
+from agents.llm.base import (
+    CONTROL_TOOLS,
+    control_offers,
+    Guidance,
+    PastCall,
+    PlanStep,
+    ProposalRequest,
+    ToolOffer,
+)
+from agents.models import Action, AgentTask, KillSwitch, Step
+from agents.policy import Denial, Facts
+from agents.states import ActionStatus, StepKind, StepStatus
+from tools.registry import registry
+
+
+@dataclass(frozen=True)
+class PastStep:
+    """A step with its actions, the newest last."""
+
+    step: Step
+    actions: tuple[Action, ...]
+
+    @property
+    def action(self) -> Action | None:
+        return self.actions[-1] if self.actions else None
+
+    @property
+    def result(self) -> Any:
+        """What the proposer is told: the answer given to the step, or the result of its action."""
+        if self.step.answer is not None:
+            return self.step.answer
+        return self.action.result if self.action else None
+
+
+@dataclass(frozen=True)
+class Story:
+    """A task with its steps, as one consistent read."""
+
+    task: AgentTask
+    definition: AgentDefinition
+    past: tuple[PastStep, ...]
+
+    @cached_property
+    def plan(self) -> tuple[PlanStep, ...]:
+        return tuple(
+            PlanStep(one["id"], one["tool"], one.get("purpose", ""), one.get("arguments"))
+            for one in self.task.plan or []
+        )
+
+    @cached_property
+    def results(self) -> dict[str, Any]:
+        """The results of finished planned steps by their id; where two plans used one id, the newer result."""
+        return {
+            one.step.planned_id: one.result
+            for one in self.past
+            if one.step.planned_id and one.step.status == StepStatus.DONE
+        }
+
+    @cached_property
+    def next_planned(self) -> PlanStep | None:
+        """The first step of the plan in force that has not been done."""
+        done = {
+            one.step.planned_id
+            for one in self.past
+            if one.step.plan_number == self.task.plan_number and one.step.status == StepStatus.DONE
+        }
+        return next((one for one in self.plan if one.id not in done), None)
+
+    @property
+    def plan_goes_on(self) -> bool:
+        """May the plan's next step run without asking? Not after an error, an answer or a person's guidance."""
+        if not self.past or self.past[-1].step.status != StepStatus.DONE:
+            return False
+        last = self.past[-1].step
+        guided = any(one["after_step"] >= last.number for one in self.task.guidance)
+        return not guided and (last.kind == StepKind.PLAN or bool(last.planned_id))
+
+    @property
+    def plan_confidence(self) -> float:
+        """What the proposer said of the plan in force as a whole; its steps are run on that."""
+        found = (one.step.confidence for one in self.past if one.step.number == self.task.plan_number)
+        return next((one for one in found if one is not None), 1.0)
+
+    def history(self) -> tuple[PastCall | Guidance, ...]:
+        """Every step as one call with its result, and what people said where they said it."""
+        entries: list[PastCall | Guidance] = []
+        said = sorted(self.task.guidance, key=lambda one: one["after_step"])
+        for past in self.past:
+            entries += [
+                Guidance(one["by"], one["text"], one["verb"]) for one in _take(said, past.step.number)
+            ]
+            entries.append(_past_call(past))
+        return (*entries, *(Guidance(one["by"], one["text"], one["verb"]) for one in said))
+
+    def facts(self) -> Facts:
+        """What policy needs to know; the denials are those in force at this moment."""
+        calls = Counter(
+            past.action.call_digest
+            for past in self.past
+            if past.action and past.action.started_at is not None
+        )
+        rejected = {
+            one.call_digest: past.step.number
+            for past in self.past
+            for one in past.actions
+            if one.status == ActionStatus.REJECTED
+        }
+        guided_after = max((one["after_step"] for one in self.task.guidance), default=-1)
+        return Facts(
+            steps_left=self.task.max_steps - self.task.steps_taken,
+            plan_tools=frozenset(one.tool for one in self.plan) if self.plan else None,
+            past_calls=calls,
+            rejected_calls=frozenset(rejected),
+            guided_since_rejection=frozenset(
+                digest for digest, number in rejected.items() if guided_after >= number
+            ),
+            denials=denials_now(self.task),
+            submitter=self.task.submitted_by.get_username(),
+            known_steps=frozenset(self.results),
+        )
+
+    def request(self) -> ProposalRequest:
+        """The proposer's request, built from the explicit state alone."""
+        names = frozenset(self.definition.tools)
+        return ProposalRequest(
+            agent=self.definition,
+            goal=self.task.goal,
+            inputs=self.task.inputs,
+            offers=(*_offers(self.definition), *control_offers(self.definition)),
+            history=self.history(),
+            plan=self.plan,
+            turn="act" if self.plan else "plan",
+            planned=self.next_planned,
+            allowed=names | frozenset(CONTROL_TOOLS),
+        )
+
+
+def read_story(task_id: int, condition: Q) -> Story | None:
+    """Reads the task, its steps and their actions; None when the task does not meet the condition (any more)."""
+    tasks = AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
+    task = tasks.filter(condition, pk=task_id).first()
+    if task is None:
+        return None
+    actions: dict[int, list[Action]] = {}
+    for action in Action.objects.filter(task=task_id).order_by("step", "number"):
+        actions.setdefault(action.step_id, []).append(action)
+    past = tuple(
+        PastStep(step, tuple(actions.get(step.pk, ())))
+        for step in Step.objects.filter(task=task_id).order_by("number")
+    )
+    return Story(task, task.version.read(), past)
+
+
+def denials_now(task: AgentTask) -> tuple[Denial, ...]:
+    """The kill switches that are engaged for this task's agent at this moment."""
+    engaged = KillSwitch.objects.filter(Q(agent=None) | Q(agent=task.agent_id), lifted_at=None)
+    return tuple(Denial(tool or None, why) for tool, why in engaged.values_list("tool", "why"))
+
+
+def _take(said: list[dict[str, Any]], before_step: int) -> list[dict[str, Any]]:
+    taken = []
+    while said and said[0]["after_step"] < before_step:
+        taken.append(said.pop(0))
+    return taken
+
+
+def _past_call(past: PastStep) -> PastCall:
+    step, action = past.step, past.action
+    arguments = action.arguments if action else step.arguments
+    return PastCall(
+        call_id=f"step_{step.task_id}_{step.number}",
+        name=step.name,
+        reasoning=step.purpose,
+        confidence=1.0 if step.confidence is None else step.confidence,
+        arguments=arguments if isinstance(arguments, dict) else {},
+        result=past.result,
+        is_error=step.status == StepStatus.REFUSED,
+        planned_id=step.planned_id,
+        proposer=step.proposer,
+        raw=step.raw if step.kind == StepKind.INVALID else "",
+    )
+
+
+def _offers(definition: AgentDefinition) -> tuple[ToolOffer, ...]:
+    tools = (registry.get(name) for name in definition.tools if name in registry)
+    return tuple(ToolOffer(one.name, one.description, one.input_schema) for one in tools)

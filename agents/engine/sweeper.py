@@ -1,0 +1,72 @@
+"""What does each worker process do besides its tasks? It renews its leases, and sends hints for work nobody heard of.
+
+Every process has both threads and none is special: there is no single beat. They are apart because a broker that
+hangs must not let leases run out.
+"""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from agents.engine import dispatch, drain, leases
+from agents.engine.clock import lease_seconds
+
+log = structlog.get_logger(__name__)
+
+
+class Sweeper:
+    """The two threads of one process with `slots` slots."""
+
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._every, args=(seconds, run), name=run.__name__, daemon=True)
+            for seconds, run in (
+                (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
+                (lease_seconds() / 3, self.keep),
+            )
+        ]
+
+    def start(self) -> None:
+        drain.end()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stops both threads and says in the database that this process is gone."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        try:
+            leases.sign_off()
+        except Exception as error:
+            log.warning("sweeper.sign_off_failed", error=str(error)[:200])
+        finally:
+            connection.close()
+
+    def sweep(self) -> None:
+        """Sends a hint for each claimable task, and never more than this process has idle slots."""
+        idle = self.slots - dispatch.busy()
+        if idle <= 0 or drain.draining():
+            return
+        dispatch.hint(len(leases.claimable().values_list("pk", flat=True)[:idle]))
+
+    def keep(self) -> None:
+        """Renews the leases of this process and its heartbeat."""
+        leases.heartbeat(self.slots)
+        leases.renew()
+
+    def _every(self, seconds: float, run: Callable[[], None]) -> None:
+        while not self._stopped.is_set():
+            try:
+                run()
+            except Exception as error:
+                # A database that is away comes back; until then there is nothing to sweep and no lease to keep.
+                log.warning("sweeper.failed", job=run.__name__, error=str(error)[:200])
+            finally:
+                connection.close()
+            self._stopped.wait(seconds)

@@ -1,0 +1,39 @@
+"""Loads agents from YAML files, naming every mistake at its line."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agents import loading
+from agents.versions import publish
+
+
+class Command(BaseCommand):
+    help = "Load agents from YAML files; each changed definition becomes a new version."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", type=Path, help="YAML files, one agent in each.")
+        parser.add_argument("--check", action="store_true", help="Only say what is wrong; change nothing.")
+        parser.add_argument("--note", default="", help="What changed, in a few words.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for path in options["files"]:
+            definition = _read(path)
+            if options["check"]:
+                self.stdout.write(f"{path}: fine")
+            else:
+                version = publish(definition, by=None, note=options["note"])
+                self.stdout.write(f"{path}: {version}")
+
+
+def _read(path: Path) -> Any:
+    try:
+        return loading.parse(path.read_text(encoding="utf-8"), source=str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{path} can't be read: {error}") from None
+    except loading.DefinitionErrors as errors:
+        raise CommandError(
+            "\n".join(f"{path}:{line}: {at}: {text}" for line, at, text in errors.problems)
+        ) from None

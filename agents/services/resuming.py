@@ -1,0 +1,294 @@
+"""What may a decision do to a parked task? One function for each verb, each inside the transaction of `parked`.
+
+The caller (the review room) has checked who decides, and binds the decision to what was shown. Here the task is
+changed, and nothing else: an approval is bound to exactly one action and one digest.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+
+from agents.changes import Change, Parking, changing
+from agents.engine.acting import add_action
+from agents.engine.clock import margin
+from agents.engine.controlling import adopt_plan, complete
+from agents.engine.identity import digest_now
+from agents.engine.parking import reason, refuse_step
+from agents.engine.story import read_story
+from agents.errors import Invalid, Stale
+from agents.models import Action, Step
+from agents.policy import judge_action
+from agents.services.submitting import read_text, resume
+from agents.states import ActionStatus, ParkedFor, StepKind, StepStatus, TaskStatus
+from agents.storable import storable
+from tools.registry import Tool, registry
+from tools.schema import InvalidArguments, validate
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A decision that approves: its id is bound to one action, its digest to what was on the screen."""
+
+    decision: int
+    digest: str
+
+
+@contextmanager
+def parked(task_id: int, kind: str, *, by: User) -> Iterator[Change]:
+    """One transaction on a task that is parked for `kind`. Raises Stale when it is not, or not any more."""
+    condition = Q(status=TaskStatus.NEEDS_REVIEW, parked_for=kind)
+    with changing(task_id, condition, actor=f"person:{by.get_username()}") as change:
+        yield change
+
+
+def approve_plan(change: Change) -> None:
+    adopt_plan(change, _open_step(change, StepKind.PLAN))
+    _go_on(change)
+
+
+def reject_plan(change: Change, feedback: str) -> None:
+    refuse_step(change, _open_step(change, StepKind.PLAN), "review.rejected", _rejection("plan", feedback))
+    _go_on(change)
+
+
+def approve_action(change: Change, approval: Approval) -> None:
+    """Approves the action that waits, if it is exactly what was shown and what would run now."""
+    action = _current(change, ActionStatus.AWAITING_REVIEW)
+    if action.digest != approval.digest or digest_now(change.task, action, _tool(action)) != approval.digest:
+        raise Stale(
+            "What would run is not what was on the screen. Nothing was approved; look at the page again."
+        )
+    change.move_action(
+        action, ActionStatus.APPROVED, approval=approval.decision, approved_digest=approval.digest
+    )
+    _go_on(change)
+
+
+def edit_action(change: Change, arguments: dict[str, Any], decision: int) -> Action:
+    """Replaces the action by the same tool with the person's arguments, validated like a proposal, and approves it.
+
+    Raises Invalid with the problems when schema or policy refuse them; policy's “review” is what the person gave.
+    """
+    action = _current(change, ActionStatus.AWAITING_REVIEW)
+    tool, normalised = _tool(action), normalised_edit(change, action, arguments)
+    change.move_action(action, ActionStatus.SUPERSEDED)
+    change.event("action.edited", action=action.pk, was=action.arguments, now=normalised)
+    edited = add_action(
+        change,
+        action.step,
+        tool,
+        normalised,
+        ActionStatus.AWAITING_REVIEW,
+        needs_approval=True,
+        precondition=action.precondition if normalised == action.arguments else None,
+    )
+    change.move_action(edited, ActionStatus.APPROVED, approval=decision, approved_digest=edited.digest)
+    _go_on(change)
+    return edited
+
+
+def normalised_edit(change: Change, action: Action, arguments: dict[str, Any]) -> dict[str, Any]:
+    """The edited arguments in their one form, or Invalid with everything that is wrong with them."""
+    tool = _tool(action)
+    try:
+        normalised = tool.normalise(storable(arguments))
+    except InvalidArguments as invalid:
+        raise Invalid("; ".join(str(one) for one in invalid.problems), field="arguments") from None
+    story = read_story(change.task.pk, Q())
+    if story is None:
+        raise Stale(f"There is no task {change.task.pk} any more.")
+    verdict = judge_action(tool, tool.name, normalised, 1.0, story.definition, story.facts(), ())
+    if verdict.outcome == "deny":
+        raise Invalid(verdict.message(), field="arguments")
+    return normalised
+
+
+def reject_action(change: Change, feedback: str) -> None:
+    """Rejects the action that waits; it never runs, and the next proposal sees the feedback."""
+    action = _current(change, ActionStatus.AWAITING_REVIEW)
+    change.move_action(action, ActionStatus.REJECTED)
+    refuse_step(
+        change, action.step, "review.rejected", _rejection(action.sentence, feedback), feedback=feedback
+    )
+    _go_on(change)
+
+
+def accept_result(change: Change) -> None:
+    """A person vouches for an effect that could not be verified, or for a result that the agent was unsure of."""
+    action = change.task.current_action
+    if action is None:
+        step = _open_step(change, StepKind.FINISH)
+        complete(change, step, (step.arguments or {})["result"])
+        return
+    change.move_action(action, ActionStatus.SUCCEEDED)
+    change.settle_step(action.step, StepStatus.DONE)
+    _go_on(change)
+
+
+def retry_result(change: Change, decision: int, feedback: str = "") -> None:
+    """Runs an effect that failed its verifier once more, with a new key; or sends a result back to the agent."""
+    action = change.task.current_action
+    if action is None:
+        step = _open_step(change, StepKind.FINISH)
+        refuse_step(change, step, "review.rejected", _rejection("result", feedback))
+    else:
+        change.move_action(action, ActionStatus.FAILED)
+        _approved_again(change, action, decision)
+    _go_on(change)
+
+
+def confirm_happened(change: Change, result: Any) -> None:
+    """It happened: the person's word, with its result, settles an action that was in doubt."""
+    action = _current(change, ActionStatus.IN_DOUBT)
+    change.move_action(action, ActionStatus.SUCCEEDED, result=storable(result), error=None)
+    change.settle_step(action.step, StepStatus.DONE)
+    _go_on(change)
+
+
+def confirm_not_happened(change: Change, decision: int) -> None:
+    """It did not happen, run it: the old action failed, and a new one with the same key takes its place.
+
+    Accepted only when the first call can't be under way any more.
+    """
+    action = _current(change, ActionStatus.IN_DOUBT)
+    if action.attempt_until and change.now < action.attempt_until + margin():
+        seconds = (action.attempt_until + margin() - change.now).total_seconds()
+        raise Stale(f"The first call may still be under way. Ask again in {seconds:.0f} seconds.")
+    change.move_action(action, ActionStatus.FAILED)
+    if change.task.cancel_requested_at is None:
+        _approved_again(change, action, decision, idempotency_key=action.idempotency_key)
+    _go_on(change)
+
+
+def extend(change: Change, steps: int, guidance: str, *, by: User) -> None:
+    """Gives the task more steps, up to its agent's ceiling."""
+    ceiling = change.task.version.read().limits.ceiling_steps
+    most = ceiling - change.task.max_steps
+    if not 1 <= steps <= most:
+        raise Invalid(
+            f"{steps} more steps can't be given: this agent's ceiling is {ceiling}, so 1 to {most} are possible."
+            if most > 0
+            else f"This agent's ceiling of {ceiling} steps is reached: take the task over, or end it.",
+            field="steps",
+        )
+    change.set(max_steps=change.task.max_steps + steps)
+    change.event("limit.extended", by_steps=steps, max_steps=change.task.max_steps)
+    if guidance.strip():
+        _guide(change, guidance, by, "extend")
+    _go_on(change)
+
+
+def respond(change: Change, guidance: str, *, by: User) -> None:
+    """Gives the agent a person's guidance; it goes on with its next proposal."""
+    _leave_behind(change)
+    _guide(change, guidance, by, "respond")
+    _go_on(change)
+
+
+def take_over(change: Change, *, by: User) -> None:
+    """The person becomes the task's owner; the agent does nothing until it is given back."""
+    _leave_behind(change)
+    message = f"{by.get_username()} took the task over."
+    change.event("task.taken_over", by=by.get_username())
+    change.set(owner=by)
+    change.park(
+        Parking(ParkedFor.TAKEOVER, reason("review.taken_over", message)),
+        notice="A person works on this task now.",
+    )
+
+
+def finish_by_person(change: Change, result: Any) -> None:
+    """The owner ends the task with a result, which the agent's result schema must accept."""
+    schema = change.task.version.read().result_schema
+    problems = validate(schema, result) if schema else ()
+    if problems:
+        raise Invalid("; ".join(str(one) for one in problems), field="result")
+    if not schema:
+        result = read_text(result, "result")
+    change.finish(TaskStatus.COMPLETE, result=storable(result))
+
+
+def give_back(change: Change, guidance: str, *, by: User) -> None:
+    """The owner hands the task back to the agent, with what it must know."""
+    _guide(change, guidance, by, "give_back")
+    change.set(plan=None)
+    _go_on(change)
+
+
+def terminate(change: Change, why: str) -> None:
+    """Ends the task as failed, for a reason that the submitter reads. An action in doubt stays in doubt."""
+    change.finish(TaskStatus.FAILED, failure=read_text(why, "reason"))
+
+
+def _approved_again(change: Change, action: Action, decision: int, **fields: Any) -> None:
+    again = add_action(
+        change,
+        action.step,
+        _tool(action),
+        action.arguments,
+        ActionStatus.AWAITING_REVIEW,
+        needs_approval=True,
+        **fields,
+    )
+    change.move_action(again, ActionStatus.APPROVED, approval=decision, approved_digest=again.digest)
+
+
+def _leave_behind(change: Change) -> None:
+    """What waited and never started is superseded; an unverified effect failed; its proposal learns so."""
+    action = change.task.current_action
+    if action is None:
+        for step in change.task.steps.filter(status=StepStatus.OPEN):
+            refuse_step(change, step, "review.handed_over", "A person took this over instead.")
+        return
+    to = ActionStatus.SUPERSEDED if action.started_at is None else ActionStatus.FAILED
+    change.move_action(action, to)
+    if action.step.status == StepStatus.OPEN:
+        refuse_step(
+            change, action.step, "review.handed_over", "A person took this over instead of letting it run."
+        )
+
+
+def _go_on(change: Change) -> None:
+    """Resumes the task, or ends it where a cancel was only waiting for this decision."""
+    task = change.task
+    if task.is_final:
+        return
+    if task.cancel_requested_at is not None:
+        change.finish(TaskStatus.CANCELED, failure=f"Canceled by {task.cancel_requested_by}.")
+    else:
+        resume(change)
+
+
+def _guide(change: Change, text: str, by: User, verb: str) -> None:
+    text = read_text(text, "guidance")
+    entry = {"after_step": change.task.steps_taken, "by": by.get_username(), "text": text, "verb": verb}
+    change.set(guidance=[*change.task.guidance, entry], invalid_in_a_row=0)
+    change.event("guidance.given", text=text, verb=verb)
+
+
+def _current(change: Change, status: ActionStatus) -> Action:
+    action = change.task.current_action
+    if action is None or action.status != status:
+        raise Stale(f"Task {change.task.pk} has no action that is {ActionStatus(status).label.lower()}.")
+    return action
+
+
+def _open_step(change: Change, kind: StepKind) -> Step:
+    step = change.task.steps.filter(kind=kind, status=StepStatus.OPEN).last()
+    if step is None:
+        raise Stale(f"Task {change.task.pk} has no open {StepKind(kind).label.lower()}.")
+    return step
+
+
+def _tool(action: Action) -> Tool:
+    if action.tool not in registry:
+        raise Stale(f"The tool {action.tool} is no longer registered here, so this can't run.")
+    return registry.get(action.tool)
+
+
+def _rejection(what: str, feedback: str) -> str:
+    return f"A reviewer rejected “{what}”: {feedback.strip() or 'no reason was given'}"

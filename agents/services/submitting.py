@@ -1,0 +1,183 @@
+"""What may a submitter do? Submit a goal, answer the agent's question, cancel."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from agents import signals
+from agents.changes import Change, changing
+from agents.engine import dispatch
+from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale
+from agents.models import Agent, AgentTask
+from agents.states import FINAL, ActionStatus, Priority, StepKind, StepStatus, TaskStatus
+from agents.storable import storable_text
+from tools.schema import digest, validate
+
+MAX_TEXT = 20_000
+"""Characters of a goal or an answer."""
+MAX_INPUTS = 200_000
+"""Characters of a task's inputs as JSON."""
+
+
+def submit(
+    *,
+    agent: str,
+    goal: str,
+    by: User,
+    inputs: dict[str, Any] | None = None,
+    max_steps: int | None = None,
+    priority: int = Priority.NORMAL,
+    idempotency_key: str = "",
+) -> AgentTask:
+    """Records a goal for an agent; when this returns and its transaction commits, the task is never lost.
+
+    The same key of the same submitter with the same request gives the same task again; with another request,
+    KeyReused. Raises Invalid with the field and what to do about it.
+    """
+    version = _current_version(agent)
+    definition = version.read()
+    goal = read_text(goal, "goal")
+    inputs = _read_inputs(inputs or {}, definition.input_schema)
+    limits = definition.limits
+    steps = limits.max_steps if max_steps is None else max_steps
+    if not 1 <= steps <= limits.ceiling_steps:
+        raise Invalid(
+            f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps"
+        )
+    if priority not in Priority.values:
+        raise Invalid(f"priority is {priority}; use one of {Priority.values}.", field="priority")
+    asked = digest(
+        {"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)}
+    )
+    if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
+        return earlier
+    try:
+        with transaction.atomic():
+            task = AgentTask.objects.create(
+                agent=version.agent,
+                version=version,
+                goal=goal,
+                inputs=inputs,
+                submitted_by=by,
+                priority=priority,
+                max_steps=steps,
+                idempotency_key=idempotency_key,
+                request_digest=asked,
+            )
+            with changing(task.pk, Q(), actor=_person(by)) as change:
+                change.event("task.created", agent=version.agent.name, version=version.number)
+            dispatch.hint_after_commit()
+    except IntegrityError:
+        if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
+            return earlier
+        raise
+    task.refresh_from_db()
+    return task
+
+
+def answer(task_id: int, text: str, *, by: User) -> None:
+    """Answers the question that the agent asked the submitter; the task goes on."""
+    text = read_text(text, "answer")
+    with changing(task_id, Q(status=TaskStatus.NEEDS_INPUT), actor=_person(by)) as change:
+        if change.task.submitted_by_id != by.pk:
+            raise NotAllowed(f"Only {change.task.submitted_by} is asked this question.")
+        step = change.task.steps.get(kind=StepKind.ASK, status=StepStatus.OPEN)
+        change.settle_step(step, StepStatus.DONE, {"answer": text})
+        change.event("question.answered", step=step.number, answer=text)
+        resume(change)
+
+
+def cancel(task_id: int, *, by: User) -> None:
+    """Cancels a task: at once where nothing is under way, else as a request that ends it between steps.
+
+    The submitter may, and whoever may cancel tasks of others. Canceling again changes nothing.
+    """
+    not_final = ~Q(status__in=sorted(FINAL))
+    try:
+        with changing(task_id, not_final, actor=_person(by)) as change:
+            task = change.task
+            if task.submitted_by_id != by.pk and not by.has_perm("agents.cancel_any_task"):
+                raise NotAllowed("Only the submitter, or an operator, may cancel this task.")
+            if task.cancel_requested_at is None:
+                change.set(cancel_requested_at=change.now, cancel_requested_by=by.get_username())
+                change.event("task.cancel_requested")
+            if _nothing_under_way(change):
+                was_parked = task.status == TaskStatus.NEEDS_REVIEW
+                change.finish(TaskStatus.CANCELED, failure=f"Canceled by {by.get_username()}.")
+                if was_parked:
+                    signals.task_left_review.send(sender=AgentTask, change=change)
+    except Stale:
+        status = AgentTask.objects.values_list("status", flat=True).filter(pk=task_id).first()
+        if status is None:
+            raise Refused(f"There is no task {task_id}.") from None
+        if status != TaskStatus.CANCELED:
+            raise Stale(f"Task {task_id} is {status} already and can't be canceled.") from None
+
+
+def resume(change: Change) -> None:
+    """Gives a parked task back to the queue and hints at it."""
+    change.move(TaskStatus.PENDING)
+    dispatch.hint_after_commit()
+
+
+def read_text(text: str, field: str) -> str:
+    """Text from a person: stored as it is, or refused with what is wrong."""
+    if not isinstance(text, str) or not text.strip():
+        raise Invalid(f"The {field} is empty: say what you want in a sentence.", field=field)
+    if len(text) > MAX_TEXT:
+        raise Invalid(
+            f"The {field} has {len(text):,} characters; at most {MAX_TEXT:,} are accepted. "
+            "Shorten it, or hand large data over in the inputs.",
+            field=field,
+        )
+    if storable_text(text) != text:
+        raise Invalid(
+            f"The {field} contains a NUL or a broken character (half of a surrogate pair).", field=field
+        )
+    return text
+
+
+def _nothing_under_way(change: Change) -> bool:
+    """No worker has it, and no action of it may have happened without an outcome."""
+    action = change.task.current_action
+    open_outcome = action is not None and action.status in (ActionStatus.STARTED, ActionStatus.IN_DOUBT)
+    return change.task.status != TaskStatus.RUNNING and not open_outcome
+
+
+def _current_version(agent: str) -> Any:
+    found = Agent.objects.filter(name=agent).first()
+    version = found.current_version if found else None
+    if found is None or version is None:
+        names = ", ".join(Agent.objects.filter(enabled=True).values_list("name", flat=True)) or "none yet"
+        raise Invalid(f"There is no agent “{agent}”. The agents here: {names}.", field="agent")
+    if not found.enabled:
+        raise Invalid(f"The agent “{agent}” is disabled and takes no new tasks.", field="agent")
+    return version
+
+
+def _read_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> dict[str, Any]:
+    if not isinstance(inputs, dict):
+        raise Invalid("inputs must be a JSON object.", field="inputs")
+    if len(str(inputs)) > MAX_INPUTS:
+        raise Invalid(f"inputs are larger than {MAX_INPUTS:,} characters.", field="inputs")
+    problems = validate(schema, inputs) if schema else ()
+    if problems:
+        raise Invalid("inputs: " + "; ".join(str(one) for one in problems), field="inputs")
+    return inputs
+
+
+def _earlier(by: User, key: str, asked: str) -> AgentTask | None:
+    task = AgentTask.objects.filter(submitted_by=by, idempotency_key=key).first()
+    if task and task.request_digest != asked:
+        raise KeyReused(
+            f"The idempotency key “{key}” was used for task {task.pk} with another request. "
+            "Use a new key for a new task.",
+            field="idempotency_key",
+        )
+    return task
+
+
+def _person(user: User) -> str:
+    return f"person:{user.get_username()}"

@@ -1,0 +1,13 @@
+"""The Celery tasks: thin, and every one of them may be lost or come twice."""
+
+from celery import shared_task
+
+from agents.engine import dispatch
+from agents.engine.loop import work_once
+
+
+@shared_task(ignore_result=True)
+def work() -> None:
+    """A hint that there is work: takes the best runnable task and moves it on for one time slice."""
+    with dispatch.Slot():
+        work_once()

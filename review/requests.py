@@ -1,0 +1,126 @@
+"""How does a question to people come to be, and go? In the transaction that parks the task, or lets it move on."""
+
+from typing import Any
+
+from agents.changes import Change, Parking
+from agents.models import Action, AgentTask
+from agents.states import ParkedFor
+from review.models import Kind, RequestStatus, ReviewRequest, Risk
+from tools.registry import Stakes, registry
+from tools.schema import digest
+
+
+def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) -> None:
+    """Opens the one request of a task that was just parked, with everything that a person will be shown."""
+    shown = _shown(change.task, parking)
+    request = ReviewRequest.objects.create(
+        task=change.task,
+        step=parking.step,
+        action=parking.action,
+        kind=Kind(parking.kind),
+        title=_title(change.task, parking),
+        reasons=parking.reasons,
+        shown=shown,
+        digest=_digest(change.task, parking, shown),
+        risk=_risk(parking),
+        opened_at=change.now,
+    )
+    change.event("review.opened", request=request.pk, kind=request.kind, reasons=parking.reasons)
+
+
+def withdraw_requests(sender: object, *, change: Change, **_: Any) -> None:
+    """Closes what was asked about a task that moved on without an answer."""
+    for request in ReviewRequest.objects.filter(task=change.task, status=RequestStatus.OPEN):
+        close(request, RequestStatus.WITHDRAWN, change)
+
+
+def close(request: ReviewRequest, to: RequestStatus, change: Change) -> bool:
+    """Closes a request by a conditional UPDATE; False when it was closed already."""
+    open_one = ReviewRequest.objects.filter(pk=request.pk, status=RequestStatus.OPEN)
+    if not open_one.update(status=to, closed_at=change.now):
+        return False
+    request.status = to
+    change.event(f"review.{to}", request=request.pk, kind=request.kind)
+    return True
+
+
+def _title(task: AgentTask, parking: Parking) -> str:
+    action = parking.action
+    match parking.kind:
+        case ParkedFor.ACTION if action:
+            return action.sentence
+        case ParkedFor.RESULT if action:
+            return f"Did this succeed? {action.sentence}"
+        case ParkedFor.RESULT:
+            return "Is this result right?"
+        case ParkedFor.IN_DOUBT if action:
+            return f"Did this happen? {action.sentence}"
+        case ParkedFor.PLAN:
+            return "Approve the plan"
+        case ParkedFor.LIMIT:
+            return f"{task.steps_taken} of {task.max_steps} steps are used: extend?"
+        case ParkedFor.TAKEOVER:
+            return f"Taken over by {task.owner}"
+        case _:
+            return parking.reasons[0]["message"] if parking.reasons else "The agent needs a person."
+
+
+def _risk(parking: Parking) -> Risk:
+    if parking.kind in (ParkedFor.IN_DOUBT, ParkedFor.RESULT) and parking.action:
+        return Risk.HIGH
+    if parking.action and parking.action.tool in registry:
+        return Risk.HIGH if registry.get(parking.action.tool).stakes == Stakes.HIGH else Risk.MEDIUM
+    return Risk.LOW if parking.kind == ParkedFor.TAKEOVER else Risk.MEDIUM
+
+
+def _digest(task: AgentTask, parking: Parking, shown: dict[str, Any]) -> str:
+    """An action is bound by its own digest; any other question by the digest of what is asked."""
+    if parking.kind == ParkedFor.ACTION and parking.action:
+        return parking.action.digest
+    asked = {key: shown[key] for key in ("kind", "asked", "action", "reasons")}
+    return digest({"task": task.pk, "steps_taken": task.steps_taken, "max_steps": task.max_steps, **asked})
+
+
+def _shown(task: AgentTask, parking: Parking) -> dict[str, Any]:
+    steps = list(task.steps.prefetch_related("actions").order_by("number"))
+    return {
+        "kind": str(parking.kind),
+        "goal": task.goal,
+        "inputs": task.inputs,
+        "agent": str(task.version),
+        "submitter": task.submitted_by.get_username(),
+        "plan": task.plan,
+        "asked": (parking.step.arguments if parking.step else None),
+        "steps": [_shown_step(step) for step in steps],
+        "action": _shown_action(parking.action),
+        "reasons": parking.reasons,
+        "evidence": parking.evidence,
+    }
+
+
+def _shown_step(step: Any) -> dict[str, Any]:
+    actions = list(step.actions.all())
+    result = actions[-1].result if actions else None
+    return {
+        "number": step.number,
+        "name": step.name,
+        "purpose": step.purpose,
+        "confidence": step.confidence,
+        "status": step.status,
+        "arguments": actions[-1].arguments if actions else step.arguments,
+        "answer": step.answer if step.answer is not None else result,
+    }
+
+
+def _shown_action(action: Action | None) -> dict[str, Any] | None:
+    if action is None:
+        return None
+    return {
+        "tool": action.tool,
+        "effect": action.effect,
+        "arguments": action.arguments,
+        "sentence": action.sentence,
+        "digest": action.digest,
+        "idempotency_key": action.idempotency_key,
+        "precondition": action.precondition,
+    }

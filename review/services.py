@@ -1,0 +1,215 @@
+"""How does a person claim and decide? The only door: permission, digest and kind are checked here, under lock."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError
+from django.db.models import DateTimeField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+from agents import services
+from agents.changes import Change
+from agents.errors import Invalid, NotAllowed, Stale
+from agents.services.resuming import Approval
+from agents.storable import storable, storable_text
+from review import requests
+from review.difference import difference
+from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest, Via
+
+ANSWERS: dict[str, tuple[Answer, ...]] = {
+    Kind.PLAN: (Answer.APPROVE, Answer.REJECT, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.ACTION: (Answer.APPROVE, Answer.EDIT, Answer.REJECT, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.RESULT: (Answer.ACCEPT, Answer.RETRY, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.IN_DOUBT: (Answer.HAPPENED, Answer.NOT_HAPPENED, Answer.TERMINATE),
+    Kind.LIMIT: (Answer.EXTEND, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.ESCALATION: (Answer.RESPOND, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.TAKEOVER: (Answer.FINISH, Answer.GIVE_BACK, Answer.TERMINATE),
+}
+"""What a person may say to each kind of request."""
+
+CLAIM = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person filled in: each answer reads what it needs and says what is missing."""
+
+    comment: str = ""
+    arguments: dict[str, Any] | None = None
+    result: Any = None
+    steps: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def may_decide(request: ReviewRequest, person: User) -> str:
+    """Why this person may not decide this request; empty when they may."""
+    if not person.is_active or not person.has_perm("review.decide"):
+        return "You don't have the permission to decide review requests."
+    if request.task.submitted_by_id == person.pk:
+        return "You submitted this task, so somebody else decides about it."
+    if request.kind == Kind.TAKEOVER and request.task.owner_id not in (None, person.pk):
+        return f"{request.task.owner} has taken this task over and decides about it."
+    return ""
+
+
+def claim(request_id: int, person: User) -> ReviewRequest:
+    """Takes a request for a while, so that two people don't read the same one. The claim ends by itself."""
+    request = _readable(request_id, person)
+    free = Q(claimed_by=None) | Q(claimed_by=person) | Q(claimed_until__lte=Now())
+    until = ExpressionWrapper(Now() + CLAIM, output_field=DateTimeField())
+    taken = ReviewRequest.objects.filter(free, pk=request_id, status=RequestStatus.OPEN)
+    if not taken.update(claimed_by=person, claimed_until=until):
+        request.refresh_from_db()
+        raise Stale(
+            _closed(request)
+            or f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}."
+        )
+    request.refresh_from_db()
+    return request
+
+
+def release(request_id: int, person: User) -> None:
+    """Gives a claimed request back to the queue. Releasing what one has not claimed changes nothing."""
+    ReviewRequest.objects.filter(pk=request_id, claimed_by=person).update(claimed_by=None, claimed_until=None)
+
+
+def decide(
+    request_id: int, person: User, answer: str, digest: str, given: Given | None = None, via: str = Via.ADMIN
+) -> Decision:
+    """Decides a request: one transaction from the lock on the task to the task's next state.
+
+    Refused, with nothing changed: an answer that this kind does not take, a person who may not, a digest that is not
+    the one on record, a request that is closed, claimed by somebody else, or decided by this person before.
+    """
+    given = given or Given()
+    request = _readable(request_id, person)
+    if answer not in ANSWERS[request.kind]:
+        offered = ", ".join(Answer(one).label for one in ANSWERS[request.kind])
+        raise Invalid(f"“{answer}” is no answer to this request. The answers are: {offered}.", field="answer")
+    if digest != request.digest:
+        raise Stale("What you saw is not what is asked now. Nothing was decided; look at the page again.")
+    if closed := _closed(request):
+        raise Stale(closed)
+    try:
+        with services.parked(request.task_id, request.kind, by=person) as change:
+            return _decide(change, request_id, person, Answer(answer), given, Via(via))
+    except IntegrityError as twice:
+        if "one_decision_per_person" in str(twice) or "request_id" in str(twice):
+            raise Stale("You have decided this request already.") from twice
+        raise
+
+
+def _decide(
+    change: Change, request_id: int, person: User, answer: Answer, given: Given, via: Via
+) -> Decision:
+    """Under the task's lock, everything is looked at once more: the page and the checks before it may be old."""
+    request = ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by").get(
+        pk=request_id
+    )
+    if closed := _closed(request):
+        raise Stale(closed)
+    if why := may_decide(request, person):
+        raise NotAllowed(why)
+    if (
+        request.claimed_by_id not in (None, person.pk)
+        and request.claimed_until
+        and request.claimed_until > change.now
+    ):
+        raise Stale(f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}.")
+    decision = Decision.objects.create(
+        request=request,
+        person=person,
+        answer=answer,
+        digest=request.digest,
+        comment=storable_text(given.comment),
+        details=storable(_details(request, answer, given)),
+        via=via,
+        at=change.now,
+    )
+    change.event(
+        "review.decision", request=request.pk, decision=decision.pk, answer=str(answer), comment=given.comment
+    )
+    if not requests.close(request, RequestStatus.DECIDED, change):
+        raise Stale("Somebody else decided this request a moment ago.")
+    _apply(change, decision, answer, given)
+    return decision
+
+
+def _apply(change: Change, decision: Decision, answer: Answer, given: Given) -> None:
+    """Does to the task what the answer says."""
+    person, kind = decision.person, decision.request.kind
+    match answer:
+        case Answer.APPROVE if kind == Kind.PLAN:
+            services.approve_plan(change)
+        case Answer.APPROVE:
+            services.approve_action(change, Approval(decision.pk, decision.digest))
+        case Answer.EDIT:
+            services.edit_action(change, given.arguments or {}, decision.pk)
+        case Answer.REJECT if kind == Kind.PLAN:
+            services.reject_plan(change, given.comment)
+        case Answer.REJECT:
+            services.reject_action(change, given.comment)
+        case Answer.ACCEPT:
+            services.accept_result(change)
+        case Answer.RETRY:
+            services.retry_result(change, decision.pk, given.comment)
+        case Answer.HAPPENED:
+            services.confirm_happened(change, given.result)
+        case Answer.NOT_HAPPENED:
+            services.confirm_not_happened(change, decision.pk)
+        case Answer.EXTEND:
+            services.extend(change, given.steps, given.comment, by=person)
+        case Answer.RESPOND:
+            services.respond(change, given.comment, by=person)
+        case Answer.TAKE_OVER:
+            services.take_over(change, by=person)
+        case Answer.FINISH:
+            services.finish_by_person(change, given.result)
+        case Answer.GIVE_BACK:
+            services.give_back(change, given.comment, by=person)
+        case Answer.TERMINATE:
+            services.terminate(change, given.comment)
+
+
+def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, Any]:
+    """What the decision carried, beside the comment; an edit with its difference to what was proposed."""
+    match answer:
+        case Answer.EDIT:
+            was = request.action.arguments if request.action else {}
+            now = given.arguments or {}
+            return {"arguments": now, "difference": difference(was, now)}
+        case Answer.HAPPENED | Answer.FINISH:
+            return {"result": given.result}
+        case Answer.EXTEND:
+            return {"steps": given.steps}
+        case _:
+            return given.details
+
+
+def _readable(request_id: int, person: User) -> ReviewRequest:
+    request = (
+        ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by", "action")
+        .filter(pk=request_id)
+        .first()
+    )
+    if request is None:
+        raise Stale(f"There is no review request {request_id}.")
+    if why := may_decide(request, person):
+        raise NotAllowed(why)
+    return request
+
+
+def _closed(request: ReviewRequest) -> str:
+    """Who closed the request and how, in a sentence; empty while it is open."""
+    match request.status:
+        case RequestStatus.DECIDED:
+            last = request.decisions.select_related("person").last()
+            said = f"{last.get_answer_display().lower()} by {last.person}" if last else "by somebody"
+            return f"This request is decided already: {said}."
+        case RequestStatus.WITHDRAWN:
+            return "This request was withdrawn: the task moved on, so there is nothing to decide."
+        case RequestStatus.EXPIRED:
+            return "This request has expired, so there is nothing to decide."
+    return ""
