@@ -4,7 +4,7 @@ from typing import Any
 
 
 def difference(was: Any, now: Any, at: str = "") -> list[dict[str, Any]]:
-    """Operations of RFC 6902 (`add`, `remove`, `replace`) that lead from `was` to `now`, each with `old` where it had one."""
+    """Operations of RFC 6902 (`add`, `remove`, `replace`) from `was` to `now`, each with the `old` value."""
     if isinstance(was, dict) and isinstance(now, dict):
         changes: list[dict[str, Any]] = []
         for key in dict.fromkeys([*was, *now]):

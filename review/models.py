@@ -74,9 +74,7 @@ class ReviewRequest(models.Model):
     status = models.CharField(max_length=16, choices=RequestStatus, default=RequestStatus.OPEN)
     title = models.TextField(help_text="What is asked, in one sentence.")
     reasons = models.JSONField(help_text="Why a person is asked: a list of code and message.")
-    shown = models.JSONField(
-        help_text="What the person sees: goal, plan, steps so far, the exact action, evidence."
-    )
+    shown = models.JSONField(help_text="What the person sees: goal, plan, steps so far, the exact action, evidence.")
     digest = models.CharField(max_length=64, help_text="Of exactly what is asked; a decision must name it.")
     risk = models.PositiveSmallIntegerField(choices=Risk, default=Risk.MEDIUM)
     approvals_needed = models.PositiveSmallIntegerField(default=1)
@@ -98,8 +96,7 @@ class ReviewRequest(models.Model):
             UniqueConstraint(fields=["task"], condition=Q(status="open"), name="one_open_request_per_task"),
             CheckConstraint(
                 name="closed_request_says_when",
-                condition=Q(status="open", closed_at__isnull=True)
-                | (~Q(status="open") & Q(closed_at__isnull=False)),
+                condition=Q(status="open", closed_at__isnull=True) | (~Q(status="open") & Q(closed_at__isnull=False)),
             ),
         ]
 
@@ -118,9 +115,7 @@ class Decision(models.Model):
     answer = models.CharField(max_length=16, choices=Answer)
     digest = models.CharField(max_length=64, help_text="The digest of what was on the person's screen.")
     comment = models.TextField(blank=True)
-    details = models.JSONField(
-        default=dict, blank=True, help_text="Edited arguments with the difference, a result, …"
-    )
+    details = models.JSONField(default=dict, blank=True, help_text="Edited arguments with the difference, a result, …")
     via = models.CharField(max_length=8, choices=Via)
     at = models.DateTimeField(db_default=Now(), editable=False)
 

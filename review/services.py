@@ -63,8 +63,7 @@ def claim(request_id: int, person: User) -> ReviewRequest:
     if not taken.update(claimed_by=person, claimed_until=until):
         request.refresh_from_db()
         raise Stale(
-            _closed(request)
-            or f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}."
+            _closed(request) or f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}."
         )
     request.refresh_from_db()
     return request
@@ -101,22 +100,14 @@ def decide(
         raise
 
 
-def _decide(
-    change: Change, request_id: int, person: User, answer: Answer, given: Given, via: Via
-) -> Decision:
+def _decide(change: Change, request_id: int, person: User, answer: Answer, given: Given, via: Via) -> Decision:
     """Under the task's lock, everything is looked at once more: the page and the checks before it may be old."""
-    request = ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by").get(
-        pk=request_id
-    )
+    request = ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by").get(pk=request_id)
     if closed := _closed(request):
         raise Stale(closed)
     if why := may_decide(request, person):
         raise NotAllowed(why)
-    if (
-        request.claimed_by_id not in (None, person.pk)
-        and request.claimed_until
-        and request.claimed_until > change.now
-    ):
+    if request.claimed_by_id not in (None, person.pk) and request.claimed_until and request.claimed_until > change.now:
         raise Stale(f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}.")
     decision = Decision.objects.create(
         request=request,
@@ -128,9 +119,7 @@ def _decide(
         via=via,
         at=change.now,
     )
-    change.event(
-        "review.decision", request=request.pk, decision=decision.pk, answer=str(answer), comment=given.comment
-    )
+    change.event("review.decision", request=request.pk, decision=decision.pk, answer=str(answer), comment=given.comment)
     if not requests.close(request, RequestStatus.DECIDED, change):
         raise Stale("Somebody else decided this request a moment ago.")
     _apply(change, decision, answer, given)

@@ -90,16 +90,12 @@ def start_approved(lease: Lease, story: Story, action: Action) -> None:
             refuse_step(change, action.step, denied.code() if denied else "tool.unknown", message)
             return
         if digest_now(change.task, action, tool) != action.approved_digest:
-            _ask_again(
-                change, action, "approval.digest_changed", "What would run is no longer what was approved."
-            )
+            _ask_again(change, action, "approval.digest_changed", "What would run is no longer what was approved.")
             return
         if found != action.precondition:
             change_seen = {"precondition": {"approved_with": action.precondition, "now": found}}
             message = f"What the approval of “{action.sentence}” relied on has changed since."
-            _ask_again(
-                change, action, "approval.precondition_changed", message, found=found, evidence=change_seen
-            )
+            _ask_again(change, action, "approval.precondition_changed", message, found=found, evidence=change_seen)
             return
         _open_attempt(change, action, tool, approval_used_at=change.now)
     _call_and_record(lease, story, action, tool)
@@ -126,9 +122,7 @@ def record(lease: Lease, story: Story, action: Action, tool: Tool, outcome: Outc
         raise
 
 
-def _read(
-    lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
-) -> None:
+def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict) -> None:
     """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened."""
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(tool))
     outcome = calling.call(lease, tool, arguments, context)
@@ -248,9 +242,7 @@ def _settle_answer(change: Change, story: Story, action: Action, tool: Tool, ans
     else:
         change.move_action(action, ActionStatus.AWAITING_REVIEW, attempt_until=None, **seen)
         if answered.verification is None:
-            why = (
-                f"“{action.sentence}” ran, and the tool has no verifier: a person says whether it succeeded."
-            )
+            why = f"“{action.sentence}” ran, and the tool has no verifier: a person says whether it succeeded."
             code = "result.no_verifier"
         else:
             why = f"“{action.sentence}” ran, and its outcome did not pass verification."
@@ -277,17 +269,13 @@ def _wait(change: Change, story: Story, action: Action, message: str, retry_afte
         _give_up(change, story, action, message)
 
 
-def _back_off(
-    change: Change, action: Action, error: dict[str, str], retry_after: float | None = None
-) -> bool:
+def _back_off(change: Change, action: Action, error: dict[str, str], retry_after: float | None = None) -> bool:
     """Puts the task to sleep until the next attempt; False when there have been enough."""
     wait = backoff(action.attempts, retry_after)
     change.move_action(action, ActionStatus.STARTED, attempt_until=None, error=error)
     if wait is None:
         return False
-    change.move(
-        TaskStatus.WAITING, wake_at=change.now + wait, notice=f"Waiting for {action.tool}: {error['message']}"
-    )
+    change.move(TaskStatus.WAITING, wake_at=change.now + wait, notice=f"Waiting for {action.tool}: {error['message']}")
     return True
 
 
@@ -326,9 +314,7 @@ def _add_step(change: Change, next_: Next, verdict: Verdict) -> Step:
     )
 
 
-def _normalised(
-    tool: Tool | None, arguments: dict[str, Any]
-) -> tuple[dict[str, Any] | None, tuple[Any, ...]]:
+def _normalised(tool: Tool | None, arguments: dict[str, Any]) -> tuple[dict[str, Any] | None, tuple[Any, ...]]:
     """The one form of the arguments that schema, policy, digest and tool see; or what is wrong with them."""
     if tool is None:
         return None, ()
@@ -356,6 +342,4 @@ def _deadline(tool: Tool) -> timedelta:
 def _journal_late(action: Action, outcome: Outcome) -> None:
     """Writes down an outcome that came back to a worker that had lost its lease. Nothing else changes."""
     with changing(action.task_id, Q(), actor=f"worker:{WORKER}") as change:
-        change.event(
-            "action.late_outcome", action=action.pk, outcome=type(outcome).__name__, detail=vars(outcome)
-        )
+        change.event("action.late_outcome", action=action.pk, outcome=type(outcome).__name__, detail=vars(outcome))

@@ -91,9 +91,7 @@ def verified(tool: Tool, result: Any, arguments: dict[str, Any], context: ToolCo
 def reconcile(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Reconciled | Unknown:
     """Asks the tool whether an earlier call with this key happened."""
     if tool.reconcile is None:
-        raise RuntimeError(
-            f"{tool.name} is reconcilable and has no reconcile; registration should have refused it."
-        )
+        raise RuntimeError(f"{tool.name} is reconcilable and has no reconcile; registration should have refused it.")
     let_go_of_database()
     try:
         return tool.reconcile(arguments, context)

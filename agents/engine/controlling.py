@@ -64,9 +64,7 @@ def complete(change: Change, step: Step, result: Any) -> None:
 def _judge(story: Story, proposal: Proposal) -> Verdict:
     if proposal.name == "propose_plan":
         tools = {name: registry.get(name) for name in registry.names()}
-        return judge_plan(
-            proposal.arguments["steps"], proposal.confidence, story.definition, story.facts(), tools
-        )
+        return judge_plan(proposal.arguments["steps"], proposal.confidence, story.definition, story.facts(), tools)
     problems = ()
     schema = story.definition.result_schema
     if proposal.name == "finish" and schema:

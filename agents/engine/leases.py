@@ -172,7 +172,7 @@ def sign_off() -> None:
 
 
 def take_back_everything() -> int:
-    """Ends every lease at once. Only for the embedded process at boot, whose file lock proves that nobody else lives."""
+    """Ends every lease at once. Only for the embedded process at boot: its file lock proves that nobody else lives."""
     return AgentTask.objects.filter(status=TaskStatus.RUNNING).update(lease_until=Now())
 
 

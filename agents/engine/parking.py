@@ -5,7 +5,7 @@ from typing import Any
 from agents.changes import Change, Parking
 from agents.definition import AgentDefinition
 from agents.models import Action, Step
-from agents.policy.verdict import Reason, Verdict
+from agents.policy.verdict import Verdict
 from agents.states import ActionStatus, ParkedFor, StepStatus
 
 

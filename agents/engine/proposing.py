@@ -81,9 +81,7 @@ def count_fruitless(change: Change, story: Story) -> bool:
     change.set(invalid_in_a_row=fruitless)
     if fruitless < INVALID_IN_A_ROW:
         return False
-    message = (
-        f"The agent's last {fruitless} answers could not be used. The latest ones are shown with the steps."
-    )
+    message = f"The agent's last {fruitless} answers could not be used. The latest ones are shown with the steps."
     change.set(invalid_in_a_row=0)
     hand_over(change, story.definition, reason("proposer.invalid_answers", message))
     return True

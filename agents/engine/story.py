@@ -10,12 +10,12 @@ from django.db.models import Q
 from agents.definition import AgentDefinition
 from agents.llm.base import (
     CONTROL_TOOLS,
-    control_offers,
     Guidance,
     PastCall,
     PlanStep,
     ProposalRequest,
     ToolOffer,
+    control_offers,
 )
 from agents.models import Action, AgentTask, KillSwitch, Step
 from agents.policy import Denial, Facts
@@ -96,18 +96,14 @@ class Story:
         entries: list[PastCall | Guidance] = []
         said = sorted(self.task.guidance, key=lambda one: one["after_step"])
         for past in self.past:
-            entries += [
-                Guidance(one["by"], one["text"], one["verb"]) for one in _take(said, past.step.number)
-            ]
+            entries += [Guidance(one["by"], one["text"], one["verb"]) for one in _take(said, past.step.number)]
             entries.append(_past_call(past))
         return (*entries, *(Guidance(one["by"], one["text"], one["verb"]) for one in said))
 
     def facts(self) -> Facts:
         """What policy needs to know; the denials are those in force at this moment."""
         calls = Counter(
-            past.action.call_digest
-            for past in self.past
-            if past.action and past.action.started_at is not None
+            past.action.call_digest for past in self.past if past.action and past.action.started_at is not None
         )
         rejected = {
             one.call_digest: past.step.number
@@ -121,9 +117,7 @@ class Story:
             plan_tools=frozenset(one.tool for one in self.plan) if self.plan else None,
             past_calls=calls,
             rejected_calls=frozenset(rejected),
-            guided_since_rejection=frozenset(
-                digest for digest, number in rejected.items() if guided_after >= number
-            ),
+            guided_since_rejection=frozenset(digest for digest, number in rejected.items() if guided_after >= number),
             denials=denials_now(self.task),
             submitter=self.task.submitted_by.get_username(),
             known_steps=frozenset(self.results),
@@ -155,8 +149,7 @@ def read_story(task_id: int, condition: Q) -> Story | None:
     for action in Action.objects.filter(task=task_id).order_by("step", "number"):
         actions.setdefault(action.step_id, []).append(action)
     past = tuple(
-        PastStep(step, tuple(actions.get(step.pk, ())))
-        for step in Step.objects.filter(task=task_id).order_by("number")
+        PastStep(step, tuple(actions.get(step.pk, ()))) for step in Step.objects.filter(task=task_id).order_by("number")
     )
     return Story(task, task.version.read(), past)
 

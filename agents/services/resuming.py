@@ -59,12 +59,8 @@ def approve_action(change: Change, approval: Approval) -> None:
     """Approves the action that waits, if it is exactly what was shown and what would run now."""
     action = _current(change, ActionStatus.AWAITING_REVIEW)
     if action.digest != approval.digest or digest_now(change.task, action, _tool(action)) != approval.digest:
-        raise Stale(
-            "What would run is not what was on the screen. Nothing was approved; look at the page again."
-        )
-    change.move_action(
-        action, ActionStatus.APPROVED, approval=approval.decision, approved_digest=approval.digest
-    )
+        raise Stale("What would run is not what was on the screen. Nothing was approved; look at the page again.")
+    change.move_action(action, ActionStatus.APPROVED, approval=approval.decision, approved_digest=approval.digest)
     _go_on(change)
 
 
@@ -111,9 +107,7 @@ def reject_action(change: Change, feedback: str) -> None:
     """Rejects the action that waits; it never runs, and the next proposal sees the feedback."""
     action = _current(change, ActionStatus.AWAITING_REVIEW)
     change.move_action(action, ActionStatus.REJECTED)
-    refuse_step(
-        change, action.step, "review.rejected", _rejection(action.sentence, feedback), feedback=feedback
-    )
+    refuse_step(change, action.step, "review.rejected", _rejection(action.sentence, feedback), feedback=feedback)
     _go_on(change)
 
 
@@ -247,9 +241,7 @@ def _leave_behind(change: Change) -> None:
     to = ActionStatus.SUPERSEDED if action.started_at is None else ActionStatus.FAILED
     change.move_action(action, to)
     if action.step.status == StepStatus.OPEN:
-        refuse_step(
-            change, action.step, "review.handed_over", "A person took this over instead of letting it run."
-        )
+        refuse_step(change, action.step, "review.handed_over", "A person took this over instead of letting it run.")
 
 
 def _go_on(change: Change) -> None:

@@ -43,14 +43,10 @@ def submit(
     limits = definition.limits
     steps = limits.max_steps if max_steps is None else max_steps
     if not 1 <= steps <= limits.ceiling_steps:
-        raise Invalid(
-            f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps"
-        )
+        raise Invalid(f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps")
     if priority not in Priority.values:
         raise Invalid(f"priority is {priority}; use one of {Priority.values}.", field="priority")
-    asked = digest(
-        {"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)}
-    )
+    asked = digest({"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)})
     if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
         return earlier
     try:
@@ -133,9 +129,7 @@ def read_text(text: str, field: str) -> str:
             field=field,
         )
     if storable_text(text) != text:
-        raise Invalid(
-            f"The {field} contains a NUL or a broken character (half of a surrogate pair).", field=field
-        )
+        raise Invalid(f"The {field} contains a NUL or a broken character (half of a surrogate pair).", field=field)
     return text
 
 
