@@ -1,0 +1,198 @@
+"""What is an agent version? Its prompt, proposers, tools, rules, limits and playbook, as one immutable value.
+
+A definition is data: it is stored whole as JSON in `AgentVersion.definition` and read back with
+`AgentDefinition.model_validate`. `agents.loading` reads it from YAML and names every mistake at its line.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from agents.conditions import check_condition
+from agents.patterns import check_pattern
+
+JSON = Any
+"""A value that came from JSON: null, boolean, number, string, list or object."""
+
+STEP_ID = r"^[a-zA-Z0-9_-]{1,40}$"
+
+ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
+ModelName = Annotated[str, Field(pattern=r"^(playbook|(anthropic|openai):\S+)$")]
+
+
+class Part(BaseModel):
+    """A part of a definition: immutable, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Constraint(Part):
+    """A rule that may tighten a verdict: when the normalised arguments match `when`, it is a review or a denial."""
+
+    tool: str | None = None
+    """The tool it is about; None is any tool."""
+    verdict: Literal["deny", "review"]
+    why: str = Field(min_length=1)
+    when: dict[str, JSON] = Field(default_factory=dict)
+    """A JSON Schema over the normalised arguments; empty means always."""
+
+    @field_validator("when")
+    @classmethod
+    def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
+        _refuse(check_condition(when, root_type="object"))
+        return when
+
+
+class Limits(Part):
+    """How far a task of this agent may go."""
+
+    max_steps: int = Field(default=12, ge=1, le=1000)
+    ceiling_steps: int = Field(default=40, ge=1, le=1000)
+    """How far people may extend a task, step by step."""
+    max_plan_steps: int = Field(default=20, ge=1, le=1000)
+    same_call: int = Field(default=2, ge=1)
+    """How many identical calls run before a person is asked."""
+
+    @model_validator(mode="after")
+    def _ceiling_is_above(self) -> Self:
+        if self.ceiling_steps < self.max_steps:
+            raise ValueError(
+                f"ceiling_steps ({self.ceiling_steps}) is below max_steps ({self.max_steps}): raise it, "
+                "or lower max_steps"
+            )
+        return self
+
+
+class Bands(Part):
+    """What a stated confidence leads to: at or above `go` go; `flag` go and flag; `ask` review; below, hand over."""
+
+    go: float = Field(default=0.90, ge=0, le=1)
+    flag: float = Field(default=0.70, ge=0, le=1)
+    ask: float = Field(default=0.50, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _bands_descend(self) -> Self:
+        if not self.ask <= self.flag <= self.go:
+            raise ValueError(f"the bands must descend: go {self.go} ≥ flag {self.flag} ≥ ask {self.ask}")
+        return self
+
+
+class Branch(Part):
+    """What a playbook says instead of going on, when every condition in `when` holds: exactly one of three things."""
+
+    when: dict[str, dict[str, JSON]] = Field(default_factory=dict)
+    """Step id, value name, or `error` (inside `on_error`) → JSON Schema on it; empty always holds."""
+    finish: str | dict[str, JSON] | None = None
+    escalate: str | None = None
+    ask: dict[str, str] | None = None
+    """One name and the question; the submitter's answer becomes the value of that name, and the recipe goes on."""
+
+    @field_validator("when")
+    @classmethod
+    def _conditions_are_sound(cls, when: dict[str, dict[str, JSON]]) -> dict[str, dict[str, JSON]]:
+        for name, condition in when.items():
+            _refuse(check_condition(condition), prefix=f"{name}: ")
+        return when
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        said = [name for name in ("finish", "escalate", "ask") if getattr(self, name) is not None]
+        if len(said) != 1:
+            raise ValueError(f"say exactly one of finish, escalate or ask; this says {', '.join(said) or 'none'}")
+        if self.ask is not None and len(self.ask) != 1:
+            raise ValueError('ask takes one name and its question, like {new_address: "Which address?"}')
+        return self
+
+
+class RecipeStep(Part):
+    """One tool call of a recipe's plan."""
+
+    id: str = Field(pattern=STEP_ID)
+    tool: ToolName
+    purpose: str = Field(min_length=1)
+    arguments: dict[str, JSON] = Field(default_factory=dict)
+    """Templates ({group}, {step.pointer}), references ({$from: "step#/pointer"}) and plain values."""
+    unless: tuple[Branch, ...] = ()
+    """Looked at when the step's turn comes; the first that holds is said instead."""
+    on_error: tuple[Branch, ...] = ()
+    """Looked at when the step's call was refused or failed; none holding means escalate."""
+
+
+class Question(Part):
+    """What the submitter is asked for a value, and patterns that read the value into its parts.
+
+    The patterns are for a value from the goal as well; one that fits none of them is asked for.
+    """
+
+    question: str = Field(min_length=1)
+    match: tuple[str, ...] = ()
+
+    @field_validator("match")
+    @classmethod
+    def _patterns_are_safe(cls, match: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in match:
+            check_pattern(pattern)
+        return match
+
+
+class Listing(Part):
+    """A list in a result as text for people: one line for each of its objects."""
+
+    of: str = Field(pattern=r"^[a-zA-Z0-9_-]+(\.[a-zA-Z0-9_-]+)*$")
+    """Where the list is: step id and path, like "orders.orders"."""
+    each: str = Field(min_length=1)
+    """A template over the members of one object."""
+    empty: str = "none"
+
+
+class Recipe(Part):
+    """Patterns on the goal, and the plan that they stand for."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")
+    match: tuple[str, ...] = Field(min_length=1)
+    defaults: dict[str, str] = Field(default_factory=dict)
+    """What a name stands for when the goal and the answer leave it empty."""
+    ask: dict[str, str | Question] = Field(default_factory=dict)
+    """Names that the goal may leave out, and what the submitter is asked then, once."""
+    numbers: tuple[str, ...] = ()
+    """Names whose text stands for a number ("12.50"), so that arguments get the number."""
+    lists: dict[str, Listing] = Field(default_factory=dict)
+    plan: tuple[RecipeStep, ...] = ()
+    outcomes: tuple[Branch, ...] = ()
+    finish: str | dict[str, JSON]
+
+    @field_validator("match")
+    @classmethod
+    def _patterns_are_safe(cls, match: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in match:
+            check_pattern(pattern)
+        return match
+
+
+class AgentDefinition(Part):
+    """Everything that makes one version of an agent."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)
+    title: str = Field(min_length=1, max_length=200)
+    description: str = ""
+    prompt: str = Field(min_length=1)
+    models: tuple[ModelName, ...] = Field(default=("playbook",), min_length=1)
+    """The chain: "playbook", "anthropic:<model>", "openai:<model>"; the first with something to say is heard."""
+    tools: tuple[ToolName, ...]
+    constraints: tuple[Constraint, ...] = ()
+    approve_plans: bool = False
+    limits: Limits = Limits()
+    confidence: Bands = Bands()
+    handover: str = Field(min_length=1)
+    """The sentence a submitter reads when the agent hands over."""
+    input_schema: dict[str, JSON] | None = None
+    result_schema: dict[str, JSON] | None = None
+    playbook: tuple[Recipe, ...] = ()
+    examples: tuple[str, ...] = ()
+
+
+def _refuse(problems: list[str], prefix: str = "") -> None:
+    if problems:
+        raise ValueError(prefix + "; ".join(problems))

@@ -1,0 +1,23 @@
+"""May it happen? Pure functions from a proposal, the agent's definition and the task's facts to a verdict.
+
+No database, no clock, no network. Each kind of rule has its file; `judge` combines them, and the strictest wins.
+"""
+
+from agents.policy.allowed import denied_now
+from agents.policy.facts import Denial, Facts
+from agents.policy.judge import judge_action, judge_control
+from agents.policy.plan import judge_plan
+from agents.policy.repeats import call_digest
+from agents.policy.verdict import Reason, Verdict
+
+__all__ = [
+    "Denial",
+    "Facts",
+    "Reason",
+    "Verdict",
+    "call_digest",
+    "denied_now",
+    "judge_action",
+    "judge_control",
+    "judge_plan",
+]

@@ -1,0 +1,34 @@
+"""What must policy know of the task? The facts that the engine gathers before it asks for a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Something that is forbidden now, whatever the agent's version says: a kill switch, a sum that is used up."""
+
+    tool: str | None
+    """The tool it is about; None is every tool."""
+    why: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The state of a task that rules look at. Calls are named by `agents.policy.repeats.call_digest`."""
+
+    steps_left: int
+    plan_tools: frozenset[str] | None = None
+    """The tools of the validated plan in force; None while there is no plan."""
+    past_calls: Mapping[str, int] = field(default_factory=dict)
+    """Call digest → how often that very call was made in this task."""
+    rejected_calls: frozenset[str] = frozenset()
+    """Digests of calls that a person rejected in this task."""
+    guided_since_rejection: frozenset[str] = frozenset()
+    """Those of the rejected calls after whose rejection a person gave guidance."""
+    denials: tuple[Denial, ...] = ()
+    submitter: str = ""
+    known_steps: frozenset[str] = frozenset()
+    """Ids of steps whose results a new plan may refer to, beside its own earlier steps."""
