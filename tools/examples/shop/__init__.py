@@ -1,0 +1,1 @@
+"""A small shop: the sample desk that Countersign is tried out with."""
