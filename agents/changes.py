@@ -79,7 +79,7 @@ class Change:
         self.set(status=to, **fields)
         self.event("task.state_changed", was=was, now=to)
 
-    def event(self, kind: str, **data: Any) -> None:
+    def event(self, kind: str, /, **data: Any) -> None:
         """Adds a line to the journal."""
         number = self.task.event_count + 1
         self.set(event_count=number)

@@ -78,14 +78,10 @@ def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome
 
 
 def verified(tool: Tool, result: Any, arguments: dict[str, Any], context: ToolContext) -> Answered:
-    """The answer with what the tool's verifier found; a verifier that breaks has not verified anything."""
+    """The answer, with what the tool's verifier found; a registered verifier never raises."""
     if tool.verify is None:
         return Answered(result, None)
-    try:
-        evidence = bounded(tool.verify(result, arguments, context).as_json())
-    except Exception as error:
-        evidence = {"ok": False, "checks": [{"name": "verifier", "ok": False, "detail": _describe(error)}]}
-    return Answered(result, evidence)
+    return Answered(result, bounded(tool.verify(result, arguments, context).as_json()))
 
 
 def reconcile(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Reconciled | Unknown:

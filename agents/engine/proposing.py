@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from agents import llm
 from agents.changes import Change
 from agents.engine.clock import backoff
 from agents.engine.leases import Lease, let_go_of_database
 from agents.engine.parking import hand_over, reason
 from agents.engine.story import Story
 from agents.llm.base import InvalidProposal, NoProposal, PlanStep, Proposal, Unavailable
+from agents.llm.chain import links, propose
 from agents.references import MalformedReference, UnresolvedReference, resolve
 from agents.states import StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
@@ -45,7 +45,7 @@ def _ask(lease: Lease, story: Story) -> Next | None:
     request = story.request()
     let_go_of_database()
     try:
-        proposal = llm.propose(request, llm.links(story.definition))
+        proposal = propose(request, links(story.definition))
     except InvalidProposal as invalid:
         _record_invalid(lease, story, invalid)
         return None
