@@ -112,6 +112,17 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
     _call_and_record(lease, story, action, tool)
 
 
+def known_not_to_have_happened(action: Action) -> bool:
+    """Is no call of this started action in hand, and did each attempt so far say that nothing happened?"""
+    return action.attempt_until is None and (action.error or {}).get("code") != OUTCOME_UNKNOWN
+
+
+def abandon(lease: Lease, action: Action) -> None:
+    """Makes no further attempt: the task is to be canceled, and nothing has happened."""
+    with lease.change() as change:
+        _fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
+
+
 def record(lease: Lease, story: Story, action: Action, tool: Tool, outcome: Outcome) -> None:
     """Records what came of a started action; an outcome that comes too late is journaled and changes nothing."""
     try:

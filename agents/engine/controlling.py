@@ -14,7 +14,7 @@ from agents.policy.verdict import Verdict
 from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from agents.storable import storable, storable_text
 from tools.registry import registry
-from tools.schema import validate
+from tools.schema import Problem, validate
 
 KINDS = {
     "propose_plan": StepKind.PLAN,
@@ -65,7 +65,7 @@ def _judge(story: Story, proposal: Proposal) -> Verdict:
     if proposal.name == "propose_plan":
         tools = {name: registry.get(name) for name in registry.names()}
         return judge_plan(proposal.arguments["steps"], proposal.confidence, story.definition, story.facts(), tools)
-    problems = ()
+    problems: tuple[Problem, ...] = ()
     schema = story.definition.result_schema
     if proposal.name == "finish" and schema:
         problems = validate(schema, proposal.arguments["result"])

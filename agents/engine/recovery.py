@@ -23,6 +23,8 @@ def recover(lease: Lease, story: Story, action: Action) -> None:
     tool = registry.get(action.tool) if action.tool in registry else None
     if tool is None:
         _doubt(lease, action, f"The tool {action.tool} is no longer registered here.")
+    elif story.task.cancel_requested_at and acting.known_not_to_have_happened(action):
+        acting.abandon(lease, action)
     elif action.attempt_until is None or action.effect in (Effect.READ, Effect.IDEMPOTENT):
         acting.try_again(lease, story, action, tool)
     elif action.effect == Effect.RECONCILABLE:
@@ -65,7 +67,7 @@ def _reconcile(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
             change.event("action.reconciled", action=action.pk, happened=True)
         outcome = calling.verified(tool, found.result, action.arguments, context)
         acting.record(lease, story, action, tool, outcome)
-    elif backoff(action.attempts) is None:
+    elif story.task.cancel_requested_at or backoff(action.attempts) is None:
         message = f"{tool.name} says that it did not happen, after {action.attempts} attempts."
         acting.record(lease, story, action, tool, NotDone(message))
     else:

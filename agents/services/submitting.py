@@ -104,6 +104,10 @@ def cancel(task_id: int, *, by: User) -> None:
                 change.finish(TaskStatus.CANCELED, failure=f"Canceled by {by.get_username()}.")
                 if was_parked:
                     signals.task_left_review.send(sender=AgentTask, change=change)
+            elif task.status == TaskStatus.WAITING:
+                # The loop settles the action first; it need not sleep on for that.
+                change.set(wake_at=change.now)
+                dispatch.hint_after_commit()
     except Stale:
         status = AgentTask.objects.values_list("status", flat=True).filter(pk=task_id).first()
         if status is None:
