@@ -13,6 +13,8 @@ graceful_timeout = 30
 keepalive = 5
 # Heartbeats of the workers go to memory: on a disk a slow write would look like a hung worker.
 worker_tmp_dir = "/dev/shm"  # noqa: S108
+# Signals stop and reload it; a socket for that is one door too many, and needs a home folder to lie in.
+control_socket_disable = True
 # Our own log line for each request says the same, and more.
 accesslog = None
 errorlog = "-"

@@ -27,6 +27,9 @@ def logging_settings(*, readable: bool, level: str) -> dict[str, Any]:
             # Our own line for each request says the same, and more.
             "django.server": {"handlers": [], "propagate": False},
             "django.request": {"level": "ERROR"},
+            # A hint comes and goes many times a second; what a task does stands in its journal.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
             # A queue of requests is ordinary while the one process is busy; waitress warns of each.
             "waitress.queue": {"level": "ERROR"},
         },

@@ -15,8 +15,8 @@ def banner(
     if demo:
         lines += [
             "What to do next",
-            '  1. As the submitter, open a new task: "Refund order 1042, the kettle arrived broken".',
-            "  2. As the reviewer, open the review queue, look at what will happen, and approve it.",
+            '  1. As sam, open a new task: "Refund order 1042, the kettle arrived broken".',
+            "  2. As rita, open the review queue, look at what will happen, and approve it.",
             "  3. Watch the task finish. The front page of the desk has more to try.",
             "",
         ]
@@ -35,7 +35,5 @@ def banner(
 
 
 def _table(sign_ins: Sequence[SignIn]) -> list[str]:
-    wide = [max(len(getattr(one, field)) for one in sign_ins) for field in ("role", "username")]
-    return [
-        f"  {one.role:<{wide[0]}}   {one.username:<{wide[1]}}   password {one.password}" for one in sign_ins
-    ]
+    name, password = (max(len(getattr(one, field)) for one in sign_ins) for field in ("username", "password"))
+    return [f"  {one.username:<{name}}   password {one.password:<{password}}   {one.role}" for one in sign_ins]

@@ -1,0 +1,60 @@
+"""What do all tests share? What `services` and `browser` need, and what happens when it is not there.
+
+Without it a marked test is skipped, so that anybody can run the suite; where CI is true it fails, so that nothing is
+passed over in silence.
+"""
+
+import os
+import shutil
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+
+CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Services that were named must be there: hundreds of connection errors say less than one sentence."""
+    for name, default_port in (("DATABASE_URL", 5432), ("REDIS_URL", 6379)):
+        address = urlsplit(os.environ.get(name, ""))
+        if address.hostname and not _answers(address.hostname, address.port or default_port):
+            pytest.exit(f"{name}: nothing answers at {address.hostname}:{address.port or default_port}.", 1)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker, missing in (("services", _missing_services), ("browser", _missing_browser)):
+        if item.get_closest_marker(marker) and (why := missing()):
+            (pytest.fail if CI else pytest.skip)(why)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the system's Chromium, for tests with the mark `browser`."""
+    found = _chromium()
+    assert found, "A test that uses this fixture needs the mark `browser`."
+    return found
+
+
+def _chromium() -> str | None:
+    return next(filter(None, (shutil.which(name) for name in BROWSERS)), None)
+
+
+def _missing_browser() -> str | None:
+    return None if _chromium() else "There is no Chromium on this machine."
+
+
+def _missing_services() -> str | None:
+    if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+        return "DATABASE_URL names no PostgreSQL; `make test-services` does."
+    return None if settings.REDIS_URL else "REDIS_URL names no Redis; `make test-services` does."
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError:
+        return False
+    return True
