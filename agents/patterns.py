@@ -52,7 +52,9 @@ def check_pattern(pattern: str, text_limit: int = TEXT_LIMIT) -> frozenset[str]:
             raise ValueError(f"the pattern {pattern!r} can't be read: {error}") from None
     estimate = _Estimate(_SAMPLE | frozenset(pattern), text_limit)
     nodes = list(parsed)
-    ways = estimate.starts(nodes) * estimate.ways(nodes, _Follow(frozenset(), ends=True), pattern)
+    ways = estimate.starts(nodes, bool(parsed.state.flags & re.MULTILINE)) * estimate.ways(
+        nodes, _Follow(frozenset(), ends=True), pattern
+    )
     if ways > WAYS_LIMIT:
         raise ValueError(
             f"the pattern {pattern!r} could run for too long: it has parts like .* or optional ones that can share "
@@ -74,9 +76,10 @@ class _Estimate:
     alphabet: frozenset[str]
     text_limit: int
 
-    def starts(self, nodes: Sequence[Node]) -> float:
+    def starts(self, nodes: Sequence[Node], many_lines: bool) -> float:
         """At how many places a search begins in earnest: one if anchored, fewer where fixed text comes first."""
-        if nodes and nodes[0] == (op.AT, op.AT_BEGINNING_STRING):
+        anchor = nodes[0] if nodes else None
+        if anchor == (op.AT, op.AT_BEGINNING_STRING) or (anchor == (op.AT, op.AT_BEGINNING) and not many_lines):
             return 1
         return self.text_limit / (1 + _distinct(nodes))
 
@@ -103,7 +106,8 @@ class _Estimate:
                 f"the pattern {pattern!r} repeats something that itself repeats or chooses, like (a+)* or (a|ab)*; "
                 "such nested quantifiers can run for hours, so write it without the inner or the outer repeat"
             )
-        again = self.ways(body, _Follow(follow.chars | inside.chars, follow.ends), pattern)
+        around = follow if high == 1 else _Follow(follow.chars | inside.chars, follow.ends)
+        again = self.ways(body, around, pattern)
         times = 1.0 if again == 1 else again ** min(high, UNBOUNDED)
         if low == high or (follow.ends and not follow.chars) or not follow.chars & inside.chars:
             return times

@@ -168,8 +168,8 @@ PLAN_SCHEMA: dict[str, JSON] = {
                         "type": "object",
                         "description": (
                             "The tool's arguments. Any value may be an object with the one key $from, naming an "
-                            'earlier step and a JSON Pointer into its result, such as {"$from": "s1#/total"}. Leave arguments '
-                            "out where they can't be known yet: you are asked when the step's turn comes."
+                            'earlier step and a JSON Pointer into its result, such as {"$from": "s1#/total"}. Leave '
+                            "arguments out where they can't be known yet: you are asked when the step's turn comes."
                         ),
                     },
                 },
