@@ -37,9 +37,7 @@ def _sqlite(url: str) -> dict[str, Any]:
 def _postgresql(url: str) -> dict[str, Any]:
     parsed = _parsed(url)
     if not parsed.get("NAME"):
-        refuse(
-            "DATABASE_URL names no database; it looks like postgres://user:password@host:5432/countersign."
-        )
+        refuse("DATABASE_URL names no database; it looks like postgres://user:password@host:5432/countersign.")
     statement = int(seconds("DATABASE_STATEMENT_TIMEOUT", 30, at_least=0) * 1000)
     idle = int(seconds("DATABASE_IDLE_TIMEOUT", 30, at_least=0) * 1000)
     smallest = whole("DATABASE_POOL_MIN", 0)
@@ -72,6 +70,4 @@ def _parsed(url: str) -> dict[str, Any]:
     try:
         return dict(environ.Env.db_url_config(url))
     except ValueError:
-        refuse(
-            "DATABASE_URL can't be read; characters such as @ : / # in a password must be percent-encoded."
-        )
+        refuse("DATABASE_URL can't be read; characters such as @ : / # in a password must be percent-encoded.")

@@ -27,9 +27,7 @@ class Link:
 SIDEBAR: dict[str, tuple[Link, ...]] = {
     "Work": (
         Link("Tasks", "task_alt", "admin:agents_agenttask_changelist", "agents.view_agenttask"),
-        Link(
-            "Review queue", "approval", "admin:review_reviewrequest_changelist", "review.view_reviewrequest"
-        ),
+        Link("Review queue", "approval", "admin:review_reviewrequest_changelist", "review.view_reviewrequest"),
     ),
     "Agents": (
         Link("Agents", "smart_toy", "admin:agents_agent_changelist", "agents.view_agent"),

@@ -39,9 +39,7 @@ if not SECRET_KEY:
         "(`openssl rand -hex 32` prints some), or try Countersign out with `make run`, which makes its own."
     )
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
-    refuse(
-        "SECRET_KEY is too easy to guess; it must be 50 or more random characters (`openssl rand -hex 32`)."
-    )
+    refuse("SECRET_KEY is too easy to guess; it must be 50 or more random characters (`openssl rand -hex 32`).")
 
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG or EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
@@ -104,9 +102,7 @@ TEMPLATES = [
 _own_database = f"sqlite:///{DATA_FOLDER / 'countersign.sqlite3'}"
 _database_url = _own_database if EMBEDDED else text("DATABASE_URL", _own_database if DEBUG else "")
 if not _database_url:
-    refuse(
-        "DATABASE_URL is not set. Set it to the database's address, postgres://user:password@host:5432/countersign."
-    )
+    refuse("DATABASE_URL is not set. Set it to the database's address, postgres://user:password@host:5432/countersign.")
 DATABASES = {"default": database(_database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _on_sqlite = DATABASES["default"]["ENGINE"] == SQLITE

@@ -27,12 +27,8 @@ class Options:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="the address to listen on (127.0.0.1: this machine only)"
-    )
-    parser.add_argument(
-        "--port", type=_port, default=8000, help="the port to listen on (8000; 0 takes a free one)"
-    )
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (127.0.0.1: this machine only)")
+    parser.add_argument("--port", type=_port, default=8000, help="the port to listen on (8000; 0 takes a free one)")
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -58,9 +54,7 @@ def export(arguments: Sequence[str]) -> Options:
 
     An option that is not understood is left for Django's own parser, which knows the others too.
     """
-    parser = argparse.ArgumentParser(
-        prog="manage.py up", add_help=False, exit_on_error=False, allow_abbrev=False
-    )
+    parser = argparse.ArgumentParser(prog="manage.py up", add_help=False, exit_on_error=False, allow_abbrev=False)
     add_arguments(parser)
     try:
         options = from_namespace(parser.parse_known_args(arguments)[0])

@@ -44,14 +44,8 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
             folder.sign(lock, address)
             call_command("migrate", interactive=False, verbosity=0)
             leases.take_back_everything()
-            sign_ins = (
-                people.with_demo(known_passwords=options.on_loopback)
-                if options.demo
-                else people.without_demo()
-            )
-            words = banner(
-                address, sign_ins, demo=options.demo, reachable=not options.on_loopback, ignored=_ignored()
-            )
+            sign_ins = people.with_demo(known_passwords=options.on_loopback) if options.demo else people.without_demo()
+            words = banner(address, sign_ins, demo=options.demo, reachable=not options.on_loopback, ignored=_ignored())
             with _worker(say):
                 _serve_web(door, lambda: say(words))
         except Stop:

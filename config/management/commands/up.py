@@ -17,9 +17,7 @@ class Command(BaseCommand):
         from django.conf import settings
 
         if not settings.EMBEDDED:
-            raise CommandError(
-                "Start it as `python manage.py up`: it chooses its settings before Django reads them."
-            )
+            raise CommandError("Start it as `python manage.py up`: it chooses its settings before Django reads them.")
         # The server needs the apps of these settings, and the check above must come first.
         from config.embedded.server import serve
 
