@@ -1,0 +1,81 @@
+"""What may a value in a body be? Exactly the JSON type that is asked for; nothing is converted or trimmed."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from agents.storable import storable_text
+from tools.names import nearest
+from tools.schema import NotJson, canonical
+
+MAX_UNKNOWN = 20
+
+
+def json_type(value: object) -> str:
+    """The JSON type of a parsed value, as people call it."""
+    names = {bool: "a boolean", str: "text", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names.get(type(value), "null")
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class Text(serializers.Field[str, Any, str, Any]):
+    """Text as it was sent. How long it may be, and whether it may be empty, is the service's to say."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(f"must be text; it is {json_type(data)}")
+        kept = storable_text(data)
+        if kept != data:
+            at = next(at for at, (one, other) in enumerate(zip(data, kept, strict=True)) if one != other)
+            raise serializers.ValidationError(
+                f"has a character that can't be stored (a NUL, or half of a surrogate pair) at position {at}; remove it"
+            )
+        return data
+
+    def to_representation(self, value: str) -> str:
+        return value
+
+
+@extend_schema_field(OpenApiTypes.INT)
+class WholeNumber(serializers.Field[int, Any, int, Any]):
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            raise serializers.ValidationError(f"must be a whole number such as 12; it is {json_type(data)}")
+        return data
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class JsonObject(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError(f"must be an object such as {{}}; it is {json_type(data)}")
+        try:
+            canonical(data)
+        except NotJson as error:
+            raise serializers.ValidationError(str(error)) from None
+        return data
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        return value
+
+
+class Body(serializers.Serializer[Any]):
+    """A body whose every field is known: a misspelt one is named, and not passed over."""
+
+    default_error_messages = {"invalid": "The body must be a JSON object."}
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = [name for name in data if name not in self.fields] if isinstance(data, dict) else []
+        if unknown:
+            raise serializers.ValidationError({name: self._unknown(name) for name in unknown[:MAX_UNKNOWN]})
+        return super().to_internal_value(data)
+
+    def _unknown(self, name: str) -> str:
+        near = nearest(name[:100], self.fields)
+        known = f"did you mean {near[0]}?" if near else f"known are: {', '.join(self.fields) or 'none'}"
+        return f"is not a field of this request; {known}"

@@ -1,0 +1,67 @@
+"""How is a list of tasks asked for? By filters, and page by page from the newest; a misspelt parameter is named."""
+
+import re
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework import pagination
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+
+from agents.models import AgentTask
+from agents.states import TaskStatus
+from tools.names import nearest
+
+_POSITION = re.compile(r"[0-9]{1,19}")
+
+
+class TaskFilter(filters.FilterSet):
+    status = filters.MultipleChoiceFilter(
+        choices=TaskStatus.choices, help_text="Only tasks in this status; repeat it for several."
+    )
+    agent = filters.CharFilter(field_name="agent__name", help_text="Only tasks of the agent with this name.")
+
+    class Meta:
+        model = AgentTask
+        fields: list[str] = []
+
+
+class NewestFirst(pagination.CursorPagination):
+    """Pages that neither skip nor repeat a row when new ones arrive: the cursor is a place, not a number."""
+
+    ordering = "-id"
+    page_size = 50
+    page_size_query_param = "limit"
+    page_size_query_description = "How many to a page, 1 to 100."
+    max_page_size = 100
+
+    def decode_cursor(self, request: Request) -> Any:
+        wrong = ValidationError({"cursor": "is not a cursor of this API; follow `next` and `previous` as they are"})
+        try:
+            cursor = super().decode_cursor(request)
+        except Exception:
+            raise wrong from None
+        if cursor is not None and cursor.position is not None and not _POSITION.fullmatch(str(cursor.position)):
+            raise wrong
+        return cursor
+
+    def get_page_size(self, request: Request) -> int:
+        wanted = request.query_params.get("limit", str(self.page_size))
+        most = self.max_page_size
+        if not re.fullmatch(r"[0-9]{1,3}", wanted, re.ASCII) or not 1 <= int(wanted) <= most:
+            raise ValidationError({"limit": f"must be a whole number from 1 to {most}"})
+        return int(wanted)
+
+
+class KnownFilters(filters.DjangoFilterBackend):
+    """Filters as declared. A parameter that nobody declared would be passed over and give too much: it is refused."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        known = [*view.filterset_class.base_filters, "cursor", "limit"]
+        for name in request.query_params:
+            if name not in known:
+                near = nearest(name[:100], known)
+                hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
+                raise ValidationError({name: f"is not a parameter of this list; {hint}"})
+        return super().filter_queryset(request, queryset, view)
