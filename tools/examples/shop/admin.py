@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import Truncator
 from unfold.admin import ModelAdmin, TabularInline
 
 from tools.examples.shop.models import (
@@ -47,6 +48,7 @@ class Page(LookOnly, ModelAdmin):  # type: ignore[misc]  # unfold's mixins and d
 
 class Rows(LookOnly, TabularInline):  # type: ignore[misc]
     extra = 0
+    hide_title = True
 
 
 class LineInline(Rows):
@@ -92,7 +94,7 @@ class OrderAdmin(Page):
 
 @admin.register(Refund)
 class RefundAdmin(Page):
-    list_display = ["number", "order", "sum", "reason", "created_at", "idempotency_key"]
+    list_display = ["number", "order", "sum", "why", "created_at", "idempotency_key"]
     list_filter = ["created_at"]
     search_fields = ["payment__order__number", "idempotency_key", "reason"]
     fields = ["number", "order", "sum", "reason", "created_at", "idempotency_key"]
@@ -102,6 +104,10 @@ class RefundAdmin(Page):
     @admin.display(ordering="payment__order__number")
     def order(self, refund: Refund) -> str:
         return refund.payment.order.number
+
+    @admin.display(description="reason")
+    def why(self, refund: Refund) -> str:
+        return Truncator(refund.reason).chars(120)
 
     @admin.display(description="amount", ordering="amount")
     def sum(self, refund: Refund) -> str:
