@@ -177,7 +177,7 @@ if REDIS_URL.startswith("rediss:"):
 # --- The web: HTTPS everywhere, unless it is said that there is none ----------------------------------------
 
 # For localhost and closed test networks. A proxy that ends TLS needs COUNTERSIGN_BEHIND_PROXY instead.
-PLAIN_HTTP = switch("COUNTERSIGN_PLAIN_HTTP", DEBUG or EMBEDDED)
+PLAIN_HTTP = EMBEDDED or switch("COUNTERSIGN_PLAIN_HTTP", DEBUG)
 if switch("COUNTERSIGN_BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not PLAIN_HTTP
@@ -250,6 +250,11 @@ SPECTACULAR_SETTINGS = {
     # The schema says nothing of anybody's data; who integrates may read it before they have a key.
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatus": "agents.states.TaskStatus",
+        "StepStatus": "agents.states.StepStatus",
+        "ActionStatus": "agents.states.ActionStatus",
+    },
     # The page's scripts come from here and not from another address.
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

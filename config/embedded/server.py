@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from types import FrameType
@@ -18,7 +17,7 @@ from config.embedded import folder, people
 from config.embedded.banner import banner
 from config.embedded.options import Options
 from config.embedded.worker import EmbeddedWorker
-from config.environment import refuse
+from config.environment import Refused, refuse
 
 
 class Stop(KeyboardInterrupt):
@@ -55,12 +54,12 @@ def serve(options: Options, say: Callable[[str], None]) -> None:
 @contextmanager
 def _worker(say: Callable[[str], None]) -> Iterator[None]:
     """A worker while the body runs; afterwards its tasks are handed over."""
-    stopping = False
+    stopping = died = False
 
     def ended() -> None:
-        if not stopping:
-            # Serving on without a worker would leave every task pending, and nobody would know why.
-            print("Countersign stops: its worker ended; the lines above say why.", file=sys.stderr)
+        nonlocal died
+        died = not stopping
+        if died:
             os.kill(os.getpid(), signal.SIGTERM)
 
     worker = EmbeddedWorker(settings.COUNTERSIGN_SLOTS, on_end=ended)
@@ -74,6 +73,12 @@ def _worker(say: Callable[[str], None]) -> Iterator[None]:
         drain.begin()
         if not worker.stop():
             say("A step is still running; the next start finds out what became of it.")
+            # Python would wait for its thread, however long it takes.
+            os._exit(0)
+    if died:
+        # Without a worker every task would stay pending, and nobody would know why.
+        raise Refused("Countersign stopped: its worker ended; the lines above say why.")
+    say("Stopped.")
 
 
 def _serve_web(door: socket.socket, when_ready: Callable[[], None]) -> None:
