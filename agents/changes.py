@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Model, Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents import signals
@@ -21,6 +21,7 @@ from agents.models import Action, AgentTask, Step, TaskEvent
 from agents.states import (
     ACTION_CHANGES,
     FINAL,
+    SETTLED_ACTION,
     TASK_CHANGES,
     ActionStatus,
     ParkedFor,
@@ -42,15 +43,22 @@ class Parking:
 
 
 class Change:
-    """One transaction on one task whose row is locked. Made by `changing`, never by hand."""
+    """One transaction on one task whose row is locked. Made by `changing`, never by hand.
+
+    New rows and the task's own fields are written together when the block ends, or when somebody needs their keys.
+    """
 
     def __init__(self, task: AgentTask, now: datetime, actor: str) -> None:
         self.task = task
         self.now = now
         """The database's clock."""
         self.actor = actor
+        self.steps: list[Step] = []
+        """The steps that this change adds."""
+        self.actions: list[Action] = []
+        """The actions that this change adds."""
         self._fields: dict[str, Any] = {}
-        self._events: list[TaskEvent] = []
+        self._events: list[tuple[TaskEvent, dict[str, Any]]] = []
 
     def set(self, **fields: Any) -> None:
         """Sets fields of the task; written once, when the change ends."""
@@ -80,24 +88,30 @@ class Change:
         self.event("task.state_changed", was=was, now=to)
 
     def event(self, kind: str, /, **data: Any) -> None:
-        """Adds a line to the journal."""
+        """Adds a line to the journal. A row among the data stands for its key."""
         number = self.task.event_count + 1
         self.set(event_count=number)
-        self._events.append(
-            TaskEvent(
-                task=self.task,
-                number=number,
-                kind=kind,
-                actor=self.actor,
-                at=self.now,
-                data=storable({key: value for key, value in data.items() if value is not None}),
-            )
-        )
+        event = TaskEvent(task=self.task, number=number, kind=kind, actor=self.actor, at=self.now)
+        self._events.append((event, {key: value for key, value in data.items() if value is not None}))
 
     def park(self, parking: Parking, notice: str = "") -> None:
-        """Parks the task for reviewers and announces it; exactly one request opens, in this transaction."""
+        """Parks the task for reviewers and announces it; exactly one request opens, in this transaction.
+
+        A task whose cancel is only waiting for this moment ends instead.
+        """
+        if self.end_if_canceled():
+            return
         self.move(TaskStatus.NEEDS_REVIEW, parked_for=parking.kind, notice=notice)
+        self.write_rows()
         signals.task_parked.send(sender=AgentTask, change=self, parking=parking)
+
+    def end_if_canceled(self) -> bool:
+        """Ends the task where a cancel was requested and no effect of it is unsettled; says whether it did."""
+        action = self.task.current_action
+        if self.task.cancel_requested_at is None or (action and action.started_at is not None):
+            return False
+        self.finish(TaskStatus.CANCELED, failure=f"Canceled by {self.task.cancel_requested_by}.")
+        return True
 
     def finish(self, to: TaskStatus, **fields: Any) -> None:
         """Ends the task for good. What never started is left behind; what stayed unverified failed; doubt stays."""
@@ -106,13 +120,24 @@ class Change:
             self.move_action(action, ActionStatus.SUPERSEDED)
         elif action and action.status == ActionStatus.AWAITING_REVIEW:
             self.move_action(action, ActionStatus.FAILED)
+        self._end_open_steps(TaskStatus(to))
         self.move(to, **fields)
+
+    def _end_open_steps(self, to: TaskStatus) -> None:
+        answer = {"error": {"code": "task.ended", "message": f"The task ended as {to.label.lower()} before this did."}}
+        ended = {"status": StepStatus.REFUSED, "answer": answer, "settled_at": self.now}
+        self.task.steps.filter(status=StepStatus.OPEN).update(**ended)
+        for step in self.steps:
+            if step.status == StepStatus.OPEN:
+                step.status, step.answer, step.settled_at = StepStatus.REFUSED, answer, self.now
 
     def add_step(self, **fields: Any) -> Step:
         """Records the next step and counts it. The database refuses one beyond the limit."""
         number = self.task.steps_taken + 1
         self.set(steps_taken=number, lapses=0, unanswered=0)
-        return Step.objects.create(task=self.task, number=number, created_at=self.now, **fields)
+        step = Step(task=self.task, number=number, created_at=self.now, **fields)
+        self.steps.append(step)
+        return step
 
     def settle_step(self, step: Step, status: StepStatus, answer: Any = None) -> None:
         """Says what came of a step; `answer` is what the next proposal is told."""
@@ -120,9 +145,11 @@ class Change:
 
     def add_action(self, step: Step, **fields: Any) -> Action:
         """Records an action of this step and makes it the task's current one."""
-        action = Action.objects.create(task=self.task, step=step, created_at=self.now, **fields)
+        number = 1 if step.pk is None else step.actions.count() + 1
+        action = Action(task=self.task, step=step, number=number, created_at=self.now, **fields)
+        self.actions.append(action)
         self.set(current_action=action)
-        self.event(f"action.{action.status}", action=action.pk, tool=action.tool, step=step.number)
+        self.event(f"action.{action.status}", action=action, tool=action.tool, step=step.number)
         return action
 
     def move_action(self, action: Action, to: ActionStatus, **fields: Any) -> None:
@@ -130,55 +157,77 @@ class Change:
         if to not in ACTION_CHANGES[action.status]:
             raise IllegalChange(f"An action can't go from {action.status} to {to}.")
         before = {"status": action.status, "attempts": action.attempts}
-        if to == ActionStatus.STARTED:
-            before["attempt_until"] = action.attempt_until
-        if to in (
-            ActionStatus.REJECTED,
-            ActionStatus.SUCCEEDED,
-            ActionStatus.FAILED,
-            ActionStatus.SUPERSEDED,
-        ):
+        if to in SETTLED_ACTION:
             fields = {"settled_at": self.now, "attempt_until": None} | fields
-            if self.task.current_action_id == action.pk:
+            if self.task.current_action == action:
                 self.set(current_action=None)
         self._update(action, before, status=to, **fields)
         self.event(
             f"action.{to}",
-            action=action.pk,
+            action=action,
             tool=action.tool,
             step=action.step.number,
             attempt=action.attempts or None,
             error=action.error,
         )
 
-    def _update(self, row: Model, before: dict[str, Any], **fields: Any) -> None:
-        """The conditional UPDATE of a row under the task's lock."""
-        if not type(row)._default_manager.filter(pk=row.pk, **before).update(**fields):
+    def write_rows(self) -> None:
+        """Inserts the new steps and actions, so that other rows can point at them."""
+        for step in self.steps:
+            if step.pk is None:
+                step.save(force_insert=True)
+        for action in self.actions:
+            if action.pk is None:
+                action.step = action.step  # takes the key that the step has by now
+                action.save(force_insert=True)
+
+    def write(self) -> None:
+        self.write_rows()
+        if "current_action" in self._fields:
+            self.set(current_action=self.task.current_action)
+        if self._fields:
+            AgentTask.objects.filter(pk=self.task.pk).update(**self._fields)
+        for event, data in self._events:
+            event.data = storable({key: getattr(value, "pk", value) for key, value in data.items()})
+        TaskEvent.objects.bulk_create(event for event, _ in self._events)
+
+    def _update(self, row: Step | Action, before: dict[str, Any], **fields: Any) -> None:
+        """The conditional UPDATE of a row under the task's lock; a row that is not written yet is just changed."""
+        if row.pk is not None and not type(row)._default_manager.filter(pk=row.pk, **before).update(**fields):
             raise Stale(f"{row} changed meanwhile.")
         for name, value in fields.items():
             setattr(row, name, value)
 
-    def write(self) -> None:
-        if self._fields:
-            AgentTask.objects.filter(pk=self.task.pk).update(**self._fields)
-        TaskEvent.objects.bulk_create(self._events)
-
 
 @contextmanager
-def changing(task_id: int, condition: Q, *, actor: str, **touch: Any) -> Iterator[Change]:
+def changing(
+    task_id: int, condition: Q, *, actor: str, known: AgentTask | None = None, **touch: Any
+) -> Iterator[Change]:
     """One transaction on a task that meets `condition`; `touch` is set by the very UPDATE that locks it.
 
+    A holder of the lease passes the task as it knows it: only what others may write is read again.
     Raises Stale when no such task exists any more, and undoes everything when the block raises.
     """
     with transaction.atomic():
         touch = touch or {"fencing_token": F("fencing_token")}
         if not AgentTask.objects.filter(condition, pk=task_id).update(**touch):
             raise Stale(f"Task {task_id} moved on: somebody else changed it meanwhile. Look at it again.")
-        task = (
-            AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
-            .annotate(db_now=Now())
-            .get(pk=task_id)
-        )
-        change = Change(task, task.db_now, storable_text(actor))
+        task, now = _read(task_id) if known is None else _read_again(known)
+        change = Change(task, now, storable_text(actor))
         yield change
         change.write()
+
+
+def _read(task_id: int) -> tuple[AgentTask, datetime]:
+    tasks = AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
+    task = tasks.annotate(db_now=Now()).get(pk=task_id)
+    return task, task.db_now
+
+
+def _read_again(known: AgentTask) -> tuple[AgentTask, datetime]:
+    """While a lease is held, only a cancel, a late outcome and the journal's count can come from others."""
+    fields = AgentTask.objects.filter(pk=known.pk).annotate(db_now=Now())
+    known.event_count, known.cancel_requested_at, known.cancel_requested_by, now = fields.values_list(
+        "event_count", "cancel_requested_at", "cancel_requested_by", "db_now"
+    ).get()
+    return known, now

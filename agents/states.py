@@ -76,11 +76,12 @@ class Priority(IntegerChoices):
     LOW = 30, "Low"
 
 
-T, A, S = TaskStatus, ActionStatus, StepStatus
+T, A = TaskStatus, ActionStatus
 
 FINAL = frozenset({T.COMPLETE, T.FAILED, T.CANCELED})
 PARKED = frozenset({T.NEEDS_REVIEW, T.NEEDS_INPUT})
 CLAIMABLE = frozenset({T.PENDING, T.WAITING, T.RUNNING})
+SETTLED_ACTION = frozenset({A.REJECTED, A.SUCCEEDED, A.FAILED, A.SUPERSEDED})
 LIVE_ACTION = frozenset({A.PROPOSED, A.AWAITING_REVIEW, A.APPROVED, A.STARTED, A.IN_DOUBT})
 
 TASK_CHANGES: Mapping[str, frozenset[TaskStatus]] = {
@@ -98,5 +99,5 @@ ACTION_CHANGES: Mapping[str, frozenset[ActionStatus]] = {
     A.APPROVED: frozenset({A.STARTED, A.AWAITING_REVIEW, A.SUPERSEDED}),
     A.STARTED: frozenset({A.STARTED, A.SUCCEEDED, A.FAILED, A.IN_DOUBT, A.AWAITING_REVIEW}),
     A.IN_DOUBT: frozenset({A.SUCCEEDED, A.FAILED}),
-    **{status: frozenset() for status in (A.REJECTED, A.SUCCEEDED, A.FAILED, A.SUPERSEDED)},
+    **{status: frozenset() for status in SETTLED_ACTION},
 }

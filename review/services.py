@@ -91,16 +91,25 @@ def decide(
         raise Stale("What you saw is not what is asked now. Nothing was decided; look at the page again.")
     if closed := _closed(request):
         raise Stale(closed)
+    precondition = _precondition(request, answer, given)
     try:
         with services.parked(request.task_id, request.kind, by=person) as change:
-            return _decide(change, request_id, person, Answer(answer), given, Via(via))
+            return _decide(change, request_id, person, Answer(answer), given, Via(via), precondition)
     except IntegrityError as twice:
         if "one_decision_per_person" in str(twice) or "request_id" in str(twice):
             raise Stale("You have decided this request already.") from twice
         raise
 
 
-def _decide(change: Change, request_id: int, person: User, answer: Answer, given: Given, via: Via) -> Decision:
+def _decide(
+    change: Change,
+    request_id: int,
+    person: User,
+    answer: Answer,
+    given: Given,
+    via: Via,
+    precondition: dict[str, Any] | None,
+) -> Decision:
     """Under the task's lock, everything is looked at once more: the page and the checks before it may be old."""
     request = ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by").get(pk=request_id)
     if closed := _closed(request):
@@ -122,11 +131,13 @@ def _decide(change: Change, request_id: int, person: User, answer: Answer, given
     change.event("review.decision", request=request.pk, decision=decision.pk, answer=str(answer), comment=given.comment)
     if not requests.close(request, RequestStatus.DECIDED, change):
         raise Stale("Somebody else decided this request a moment ago.")
-    _apply(change, decision, answer, given)
+    _apply(change, decision, answer, given, precondition)
     return decision
 
 
-def _apply(change: Change, decision: Decision, answer: Answer, given: Given) -> None:
+def _apply(
+    change: Change, decision: Decision, answer: Answer, given: Given, precondition: dict[str, Any] | None
+) -> None:
     """Does to the task what the answer says."""
     person, kind = decision.person, decision.request.kind
     match answer:
@@ -135,7 +146,7 @@ def _apply(change: Change, decision: Decision, answer: Answer, given: Given) -> 
         case Answer.APPROVE:
             services.approve_action(change, Approval(decision.pk, decision.digest))
         case Answer.EDIT:
-            services.edit_action(change, given.arguments or {}, decision.pk)
+            services.edit_action(change, given.arguments or {}, decision.pk, precondition)
         case Answer.REJECT if kind == Kind.PLAN:
             services.reject_plan(change, given.comment)
         case Answer.REJECT:
@@ -160,6 +171,13 @@ def _apply(change: Change, decision: Decision, answer: Answer, given: Given) -> 
             services.give_back(change, given.comment, by=person)
         case Answer.TERMINATE:
             services.terminate(change, given.comment)
+
+
+def _precondition(request: ReviewRequest, answer: str, given: Given) -> dict[str, Any] | None:
+    """What an edited action will rely on: read before the transaction, since a tool is asked."""
+    if answer != Answer.EDIT or request.action is None:
+        return None
+    return services.fingerprint(request.action.tool, given.arguments or {})
 
 
 def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, Any]:

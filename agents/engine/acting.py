@@ -11,7 +11,7 @@ from agents.engine import calling
 from agents.engine.calling import Answered, NotDone, Outcome, TryLater, Unknown
 from agents.engine.clock import backoff, margin
 from agents.engine.identity import action_digest, digest_now, new_key
-from agents.engine.leases import WORKER, Lease, let_go_of_database
+from agents.engine.leases import WORKER, Lease
 from agents.engine.parking import hand_over, park_in_doubt, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
 from agents.engine.story import Story, denials_now
@@ -36,7 +36,7 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
         tool, proposal.name, arguments, proposal.confidence, story.definition, story.facts(), problems
     )
     if tool is None or arguments is None or verdict.outcome == "deny":
-        with lease.change() as change:
+        with story.change(lease) as change:
             step = _add_step(change, next_, verdict)
             refuse_step(change, step, verdict.code(), verdict.message())
             count_fruitless(change, story)
@@ -45,15 +45,24 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
     elif tool.effect == Effect.READ:
         _read(lease, story, next_, tool, arguments, verdict)
     else:
-        with lease.change() as change:
+        with story.change(lease) as change:
+            if change.end_if_canceled():
+                return
             step = _add_step(change, next_, verdict)
             denied = denied_now(tool.name, story.definition, denials_now(change.task))
             if denied:
                 refuse_step(change, step, denied.code(), denied.message())
                 count_fruitless(change, story)
                 return
-            action = add_action(change, step, tool, arguments, ActionStatus.PROPOSED, flagged=verdict.flagged)
-            _open_attempt(change, action, tool)
+            action = add_action(
+                change,
+                step,
+                tool,
+                arguments,
+                ActionStatus.STARTED,
+                flagged=verdict.flagged,
+                **_attempt(change, tool),
+            )
         _call_and_record(lease, story, action, tool)
 
 
@@ -63,7 +72,6 @@ def add_action(
     """Records exactly what is to run: the digest is taken here, over the very arguments that policy saw."""
     return change.add_action(
         step,
-        number=step.actions.count() + 1,
         tool=tool.name,
         effect=tool.effect,
         arguments=arguments,
@@ -81,8 +89,10 @@ def start_approved(lease: Lease, story: Story, action: Action) -> None:
     Denials in force now win over the approval; a digest or precondition that changed voids it and asks again.
     """
     tool = registry.get(action.tool) if action.tool in registry else None
-    found = _precondition(tool, action.arguments) if tool and action.precondition is not None else None
-    with lease.change() as change:
+    found = _fingerprint(lease, tool, action.arguments) if tool else None
+    with story.change(lease) as change:
+        if change.end_if_canceled():
+            return
         denied = denied_now(action.tool, story.definition, denials_now(change.task))
         if tool is None or denied:
             message = denied.message() if denied else f"The tool {action.tool} is no longer registered here."
@@ -90,43 +100,44 @@ def start_approved(lease: Lease, story: Story, action: Action) -> None:
             refuse_step(change, action.step, denied.code() if denied else "tool.unknown", message)
             return
         if digest_now(change.task, action, tool) != action.approved_digest:
-            _ask_again(change, action, "approval.digest_changed", "What would run is no longer what was approved.")
+            message = f"What “{action.sentence}” would run is no longer what was approved."
+            _ask_again(change, story, action, tool, found, "approval.digest_changed", message)
             return
-        if found != action.precondition:
-            change_seen = {"precondition": {"approved_with": action.precondition, "now": found}}
+        if action.precondition is not None and found != action.precondition:
             message = f"What the approval of “{action.sentence}” relied on has changed since."
-            _ask_again(change, action, "approval.precondition_changed", message, found=found, evidence=change_seen)
+            _ask_again(change, story, action, tool, found, "approval.precondition_changed", message)
             return
         _open_attempt(change, action, tool, approval_used_at=change.now)
     _call_and_record(lease, story, action, tool)
 
 
 def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
-    """Another attempt within the same start: same row, same key, same approval. Present denials still win."""
-    with lease.change() as change:
+    """Another attempt within the same start: same row, same key, same approval.
+
+    Present denials still win, and a canceled task makes no further attempt where nothing has happened.
+    """
+    unharmed = action.effect == Effect.READ or (
+        action.attempt_until is None and (action.error or {}).get("code") != OUTCOME_UNKNOWN
+    )
+    with story.change(lease) as change:
+        if change.task.cancel_requested_at and unharmed:
+            _fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
+            return
         denied = denied_now(tool.name, story.definition, denials_now(change.task))
-        if denied:
+        if denied and unharmed:
             _fail(change, action, denied.code(), denied.message())
+            return
+        if denied:
+            park_in_doubt(change, action, f"An earlier attempt may have happened, and now: {denied.message()}")
             return
         _open_attempt(change, action, tool)
     _call_and_record(lease, story, action, tool)
 
 
-def known_not_to_have_happened(action: Action) -> bool:
-    """Is no call of this started action in hand, and did each attempt so far say that nothing happened?"""
-    return action.attempt_until is None and (action.error or {}).get("code") != OUTCOME_UNKNOWN
-
-
-def abandon(lease: Lease, action: Action) -> None:
-    """Makes no further attempt: the task is to be canceled, and nothing has happened."""
-    with lease.change() as change:
-        _fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
-
-
 def record(lease: Lease, story: Story, action: Action, tool: Tool, outcome: Outcome) -> None:
     """Records what came of a started action; an outcome that comes too late is journaled and changes nothing."""
     try:
-        with lease.change() as change:
+        with story.change(lease) as change:
             _settle(change, story, action, tool, outcome)
     except LeaseLost:
         _journal_late(action, outcome)
@@ -137,7 +148,7 @@ def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[s
     """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened."""
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(tool))
     outcome = calling.call(lease, tool, arguments, context)
-    with lease.change() as change:
+    with story.change(lease) as change:
         step = _add_step(change, next_, verdict)
         action = add_action(
             change,
@@ -156,8 +167,8 @@ def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[s
 def _ask_people(
     lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
 ) -> None:
-    precondition = _precondition(tool, arguments)
-    with lease.change() as change:
+    precondition = _fingerprint(lease, tool, arguments)
+    with story.change(lease) as change:
         step = _add_step(change, next_, verdict)
         if verdict.hand_over:
             action = add_action(change, step, tool, arguments, ActionStatus.PROPOSED)
@@ -177,17 +188,21 @@ def _ask_people(
 
 def _ask_again(
     change: Change,
+    story: Story,
     action: Action,
+    tool: Tool,
+    precondition: dict[str, Any] | None,
     code: str,
     message: str,
-    *,
-    found: Any = None,
-    evidence: dict[str, Any] | None = None,
 ) -> None:
-    """Voids an unused approval: a new action takes the old one's place, and a new request opens with the difference."""
+    """Voids an unused approval: what would run now is judged anew, and a new request opens with the difference."""
     change.move_action(action, ActionStatus.SUPERSEDED)
-    tool = registry.get(action.tool)
-    arguments = action.arguments
+    change.event("approval.voided", action=action, code=code, message=message)
+    arguments, problems = _normalised(tool, action.arguments)
+    verdict = judge_action(tool, tool.name, arguments, 1.0, story.definition, story.facts(), problems)
+    if arguments is None or verdict.outcome == "deny":
+        refuse_step(change, action.step, verdict.code(), verdict.message())
+        return
     again = add_action(
         change,
         action.step,
@@ -195,23 +210,26 @@ def _ask_again(
         arguments,
         ActionStatus.AWAITING_REVIEW,
         needs_approval=True,
-        precondition=found if found is not None else action.precondition,
+        precondition=precondition,
     )
-    shown = {"was_digest": action.approved_digest, "now_digest": again.digest} | (evidence or {})
-    change.event("approval.voided", action=action.pk, code=code, message=message)
-    change.park(Parking(ParkedFor.ACTION, reason(code, message), action.step, again, shown))
+    difference = {
+        "approved": {"digest": action.approved_digest, "precondition": action.precondition},
+        "now": {"digest": again.digest, "precondition": precondition},
+    }
+    change.park(Parking(ParkedFor.ACTION, reason(code, message), action.step, again, {"changed": difference}))
 
 
 def _open_attempt(change: Change, action: Action, tool: Tool, **fields: Any) -> None:
-    """The write-ahead: committed before the tool is called."""
-    change.move_action(
-        action,
-        ActionStatus.STARTED,
-        started_at=action.started_at or change.now,
-        attempts=action.attempts + 1,
-        attempt_until=change.now + _deadline(tool),
-        **fields,
-    )
+    """The write-ahead of a further attempt, or of an approved action: committed before the tool is called."""
+    attempt = _attempt(change, tool) | {"attempts": action.attempts + 1} | fields
+    if action.started_at is not None:
+        del attempt["started_at"]
+    change.move_action(action, ActionStatus.STARTED, **attempt)
+
+
+def _attempt(change: Change, tool: Tool) -> dict[str, Any]:
+    """What a row says of its first attempt."""
+    return {"started_at": change.now, "attempts": 1, "attempt_until": change.now + _deadline(tool)}
 
 
 def _call_and_record(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
@@ -335,15 +353,11 @@ def _normalised(tool: Tool | None, arguments: dict[str, Any]) -> tuple[dict[str,
         return None, invalid.problems
 
 
-def _precondition(tool: Tool, arguments: dict[str, Any]) -> Any:
-    """The tool's fingerprint of what an approval relies on. It may read the world, so nothing is held meanwhile."""
+def _fingerprint(lease: Lease, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any] | None:
     if tool.precondition is None:
         return None
-    let_go_of_database()
-    try:
-        return storable(tool.precondition(arguments))
-    except Exception as error:
-        return {"could_not_be_read": storable_text(f"{type(error).__name__}: {error}")[:500]}
+    with lease.waiting(tool.deadline_seconds):
+        return calling.fingerprint(tool, arguments)
 
 
 def _deadline(tool: Tool) -> timedelta:

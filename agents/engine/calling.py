@@ -1,14 +1,13 @@
 """What came of a call? Runs one tool with nothing held, and names every way in which it can end."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from agents.engine.leases import Lease, let_go_of_database
-from agents.storable import bounded, storable_text
+from agents.engine.leases import Lease
+from agents.storable import bounded, storable, storable_text
 from tools.context import ToolContext
 from tools.errors import NothingHappened, TemporarilyUnavailable
 from tools.registry import Reconciled, Tool
@@ -55,13 +54,9 @@ Outcome = Answered | NotDone | TryLater | Unknown
 
 def call(lease: Lease, tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome:
     """Runs the tool once, then its verifier, holding no connection. Raises LeaseLost before the call if it is late."""
-    let_go_of_database()
-    lease.call_until = time.monotonic() + context.seconds_left()
-    try:
+    with lease.waiting(context.seconds_left()):
         lease.check()
         return _run(tool, arguments, context)
-    finally:
-        lease.call_until = None
 
 
 def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome:
@@ -71,7 +66,7 @@ def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome
         return TryLater(storable_text(str(later)), later.retry_after)
     except NothingHappened as nothing:
         return NotDone(storable_text(str(nothing)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("tool.unexplained", tool=tool.name, task=context.task_id)
         return Unknown(_describe(error))
     return verified(tool, result, arguments, context)
@@ -84,20 +79,33 @@ def verified(tool: Tool, result: Any, arguments: dict[str, Any], context: ToolCo
     return Answered(result, bounded(tool.verify(result, arguments, context).as_json()))
 
 
-def reconcile(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Reconciled | Unknown:
+def reconcile(lease: Lease, tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Reconciled | Unknown:
     """Asks the tool whether an earlier call with this key happened."""
     if tool.reconcile is None:
         raise RuntimeError(f"{tool.name} is reconcilable and has no reconcile; registration should have refused it.")
-    let_go_of_database()
+    with lease.waiting(context.seconds_left()):
+        try:
+            return tool.reconcile(arguments, context)
+        except (Exception, SystemExit) as error:
+            return Unknown(_describe(error))
+
+
+def fingerprint(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """What an approval of this call relies on, as the tool sees it now; None where the tool names nothing.
+
+    It may read the world, so it is never asked inside a transaction.
+    """
+    if tool.precondition is None:
+        return None
     try:
-        return tool.reconcile(arguments, context)
+        return {"fingerprint": storable(tool.precondition(arguments))}
     except Exception as error:
-        return Unknown(_describe(error))
+        return {"could_not_be_read": _describe(error)[:500]}
 
 
 def context_for(task_id: int, key: str, deadline: datetime) -> ToolContext:
     return ToolContext(task_id=task_id, idempotency_key=key, deadline=deadline)
 
 
-def _describe(error: Exception) -> str:
+def _describe(error: BaseException) -> str:
     return storable_text(f"{type(error).__name__}: {error}")[:2000]

@@ -1,5 +1,6 @@
 """What comes of a plan, a finish, a question and an escalation? Validated, then recorded in one transaction."""
 
+from dataclasses import replace
 from typing import Any
 
 from agents.changes import Change, Parking
@@ -28,7 +29,7 @@ def control(lease: Lease, story: Story, next_: Next) -> None:
     """Records a control call and what follows from it."""
     proposal = next_.proposal
     verdict = _judge(story, proposal)
-    with lease.change() as change:
+    with story.change(lease) as change:
         step = change.add_step(
             kind=KINDS[proposal.name],
             name=proposal.name,
@@ -64,7 +65,10 @@ def complete(change: Change, step: Step, result: Any) -> None:
 def _judge(story: Story, proposal: Proposal) -> Verdict:
     if proposal.name == "propose_plan":
         tools = {name: registry.get(name) for name in registry.names()}
-        return judge_plan(proposal.arguments["steps"], proposal.confidence, story.definition, story.facts(), tools)
+        facts = story.facts()
+        # The plan's own step is counted too, so one step less is left for what it plans.
+        facts = replace(facts, steps_left=facts.steps_left - 1)
+        return judge_plan(proposal.arguments["steps"], proposal.confidence, story.definition, facts, tools)
     problems: tuple[Problem, ...] = ()
     schema = story.definition.result_schema
     if proposal.name == "finish" and schema:
@@ -91,6 +95,8 @@ def _accept_finish(change: Change, story: Story, step: Step, verdict: Verdict) -
 def _accept_question(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
     question = (step.arguments or {})["question"]
     change.set(invalid_in_a_row=0)
+    if change.end_if_canceled():
+        return
     change.move(TaskStatus.NEEDS_INPUT, question=question)
     change.event("question.asked", step=step.number, question=question)
 

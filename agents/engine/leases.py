@@ -52,7 +52,17 @@ class Lease:
             raise LeaseLost(f"The lease on task {self.task_id} ran out before the call was made.")
 
     @contextmanager
-    def change(self) -> Iterator[Change]:
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Something slow is waited for, so long at most: no connection is held, and renewal stops at its deadline."""
+        let_go_of_database()
+        self.call_until = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self.call_until = None
+
+    @contextmanager
+    def change(self, known: AgentTask | None = None) -> Iterator[Change]:
         """One transaction of the loop. It begins with the conditional UPDATE that proves the lease and renews it."""
         asked = time.monotonic()
         try:
@@ -60,6 +70,7 @@ class Lease:
                 self.task_id,
                 self.condition,
                 actor=f"worker:{WORKER}",
+                known=known,
                 lease_until=in_seconds(lease_seconds()),
             ) as change:
                 yield change

@@ -39,15 +39,14 @@ def advance(lease: Lease) -> None:
     and after a few such losses it is set aside for a person.
     """
     until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
-    turns = 0
     try:
-        while story := read_story(lease.task_id, lease.condition):
-            if turns and (draining() or time.monotonic() >= until):
+        story = read_story(lease.task_id, lease.condition)
+        while story and story.task.status == TaskStatus.RUNNING:
+            step(lease, story)
+            if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):
                 leases.release(lease)
                 dispatch.hint()
                 return
-            step(lease, story)
-            turns += 1
     except LeaseLost as lost:
         log.warning("lease.lost", why=str(lost))
     except Exception:
@@ -71,12 +70,12 @@ def step(lease: Lease, story: Story) -> None:
     elif action and action.status == ActionStatus.STARTED:
         recovery.recover(lease, story, action)
     elif task.cancel_requested_at:
-        with lease.change() as change:
-            change.finish(TaskStatus.CANCELED, failure=f"Canceled by {task.cancel_requested_by}.")
+        with story.change(lease) as change:
+            change.end_if_canceled()
     elif action and action.status == ActionStatus.APPROVED:
         acting.start_approved(lease, story, action)
     elif task.steps_taken >= task.max_steps:
-        with lease.change() as change:
+        with story.change(lease) as change:
             park_limit(change, story.definition)
     elif (next_ := next_proposal(lease, story)) is not None:
         carry_out = controlling.control if next_.proposal.name in CONTROL_TOOLS else acting.propose_action

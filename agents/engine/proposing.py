@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from agents.changes import Change
 from agents.engine.clock import backoff
-from agents.engine.leases import Lease, let_go_of_database
+from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, reason
 from agents.engine.story import Story
 from agents.llm.base import InvalidProposal, NoProposal, PlanStep, Proposal, Unavailable
@@ -13,6 +13,8 @@ from agents.references import MalformedReference, UnresolvedReference, resolve
 from agents.states import StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
 
+MODEL_SECONDS = 300.0
+"""So long a chain of proposers may take; then the lease is no longer renewed."""
 INVALID_IN_A_ROW = 3
 """So many answers without progress go to a person."""
 
@@ -43,14 +45,14 @@ def next_proposal(lease: Lease, story: Story) -> Next | None:
 
 def _ask(lease: Lease, story: Story) -> Next | None:
     request = story.request()
-    let_go_of_database()
     try:
-        proposal = propose(request, links(story.definition))
+        with lease.waiting(MODEL_SECONDS):
+            proposal = propose(request, links(story.definition))
     except InvalidProposal as invalid:
         _record_invalid(lease, story, invalid)
         return None
     except NoProposal as nothing:
-        with lease.change() as change:
+        with story.change(lease) as change:
             hand_over(change, story.definition, reason("proposer.none", str(nothing)))
         return None
     except Unavailable as away:
@@ -61,7 +63,7 @@ def _ask(lease: Lease, story: Story) -> Next | None:
 
 
 def _record_invalid(lease: Lease, story: Story, invalid: InvalidProposal) -> None:
-    with lease.change() as change:
+    with story.change(lease) as change:
         step = change.add_step(
             kind=StepKind.INVALID,
             name=invalid.code,
@@ -88,7 +90,7 @@ def count_fruitless(change: Change, story: Story) -> bool:
 
 
 def _wait_for_proposer(lease: Lease, story: Story, away: Unavailable) -> None:
-    with lease.change() as change:
+    with story.change(lease) as change:
         tries = change.task.unanswered + 1
         wait = backoff(tries, away.retry_after)
         why = storable_text(away.message)

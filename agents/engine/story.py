@@ -1,13 +1,16 @@
 """What is known about a task when its next step is due? Read from the rows, each time."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from django.db.models import Q
 
+from agents.changes import Change
 from agents.definition import AgentDefinition
+from agents.engine.leases import Lease
 from agents.llm.base import (
     CONTROL_TOOLS,
     Guidance,
@@ -28,7 +31,7 @@ class PastStep:
     """A step with its actions, the newest last."""
 
     step: Step
-    actions: tuple[Action, ...]
+    actions: list[Action]
 
     @property
     def action(self) -> Action | None:
@@ -44,20 +47,29 @@ class PastStep:
 
 @dataclass(frozen=True)
 class Story:
-    """A task with its steps, as one consistent read."""
+    """A task with its steps: read as one, and kept up to date by the changes that the holder of its lease makes."""
 
     task: AgentTask
     definition: AgentDefinition
-    past: tuple[PastStep, ...]
+    past: list[PastStep]
 
-    @cached_property
+    @contextmanager
+    def change(self, lease: Lease) -> Iterator[Change]:
+        """One transaction of the loop on this task; what it added is part of the story afterwards."""
+        with lease.change(self.task) as change:
+            yield change
+        self.past.extend(PastStep(step, []) for step in change.steps)
+        for action in change.actions:
+            next(one for one in reversed(self.past) if one.step == action.step).actions.append(action)
+
+    @property
     def plan(self) -> tuple[PlanStep, ...]:
         return tuple(
             PlanStep(one["id"], one["tool"], one.get("purpose", ""), one.get("arguments"))
             for one in self.task.plan or []
         )
 
-    @cached_property
+    @property
     def results(self) -> dict[str, Any]:
         """The results of finished planned steps by their id; where two plans used one id, the newer result."""
         return {
@@ -66,7 +78,7 @@ class Story:
             if one.step.planned_id and one.step.status == StepStatus.DONE
         }
 
-    @cached_property
+    @property
     def next_planned(self) -> PlanStep | None:
         """The first step of the plan in force that has not been done."""
         done = {
@@ -141,17 +153,17 @@ class Story:
 
 def read_story(task_id: int, condition: Q) -> Story | None:
     """Reads the task, its steps and their actions; None when the task does not meet the condition (any more)."""
-    tasks = AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
+    tasks = AgentTask.objects.select_related("version", "submitted_by")
     task = tasks.filter(condition, pk=task_id).first()
     if task is None:
         return None
-    actions: dict[int, list[Action]] = {}
+    past = {step.pk: PastStep(step, []) for step in Step.objects.filter(task=task_id).order_by("number")}
     for action in Action.objects.filter(task=task_id).order_by("step", "number"):
-        actions.setdefault(action.step_id, []).append(action)
-    past = tuple(
-        PastStep(step, tuple(actions.get(step.pk, ()))) for step in Step.objects.filter(task=task_id).order_by("number")
-    )
-    return Story(task, task.version.read(), past)
+        action.step = past[action.step_id].step
+        past[action.step_id].actions.append(action)
+        if action.pk == task.current_action_id:
+            task.current_action = action
+    return Story(task, task.version.read(), list(past.values()))
 
 
 def denials_now(task: AgentTask) -> tuple[Denial, ...]:

@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from django.db.models import Q
 
 from agents.changes import Change, Parking, changing
+from agents.engine import calling
 from agents.engine.acting import add_action
 from agents.engine.clock import margin
 from agents.engine.controlling import adopt_plan, complete
-from agents.engine.identity import digest_now
 from agents.engine.parking import reason, refuse_step
 from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
@@ -56,23 +56,26 @@ def reject_plan(change: Change, feedback: str) -> None:
 
 
 def approve_action(change: Change, approval: Approval) -> None:
-    """Approves the action that waits, if it is exactly what was shown and what would run now."""
+    """Approves the action that waits, if it is exactly what was shown. The start compares once more."""
     action = _current(change, ActionStatus.AWAITING_REVIEW)
-    if action.digest != approval.digest or digest_now(change.task, action, _tool(action)) != approval.digest:
+    if action.digest != approval.digest:
         raise Stale("What would run is not what was on the screen. Nothing was approved; look at the page again.")
     change.move_action(action, ActionStatus.APPROVED, approval=approval.decision, approved_digest=approval.digest)
     _go_on(change)
 
 
-def edit_action(change: Change, arguments: dict[str, Any], decision: int) -> Action:
+def edit_action(
+    change: Change, arguments: dict[str, Any], decision: int, precondition: dict[str, Any] | None
+) -> Action:
     """Replaces the action by the same tool with the person's arguments, validated like a proposal, and approves it.
 
-    Raises Invalid with the problems when schema or policy refuse them; policy's “review” is what the person gave.
+    `precondition` is the tool's fingerprint for these arguments (`agents.services.fingerprint`). Raises Invalid with
+    the problems when schema or policy refuse them; policy's “review” is what the person gave.
     """
     action = _current(change, ActionStatus.AWAITING_REVIEW)
     tool, normalised = _tool(action), normalised_edit(change, action, arguments)
     change.move_action(action, ActionStatus.SUPERSEDED)
-    change.event("action.edited", action=action.pk, was=action.arguments, now=normalised)
+    change.event("action.edited", action=action, was=action.arguments, now=normalised)
     edited = add_action(
         change,
         action.step,
@@ -80,11 +83,16 @@ def edit_action(change: Change, arguments: dict[str, Any], decision: int) -> Act
         normalised,
         ActionStatus.AWAITING_REVIEW,
         needs_approval=True,
-        precondition=action.precondition if normalised == action.arguments else None,
+        precondition=precondition,
     )
     change.move_action(edited, ActionStatus.APPROVED, approval=decision, approved_digest=edited.digest)
     _go_on(change)
     return edited
+
+
+def fingerprint(tool_name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
+    """What an approval of this call relies on, as the tool sees it now. Ask before the transaction, not inside."""
+    return calling.fingerprint(registry.get(tool_name), arguments) if tool_name in registry else None
 
 
 def normalised_edit(change: Change, action: Action, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -246,12 +254,7 @@ def _leave_behind(change: Change) -> None:
 
 def _go_on(change: Change) -> None:
     """Resumes the task, or ends it where a cancel was only waiting for this decision."""
-    task = change.task
-    if task.is_final:
-        return
-    if task.cancel_requested_at is not None:
-        change.finish(TaskStatus.CANCELED, failure=f"Canceled by {task.cancel_requested_by}.")
-    else:
+    if not change.task.is_final and not change.end_if_canceled():
         resume(change)
 
 

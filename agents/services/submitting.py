@@ -13,10 +13,12 @@ from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale
 from agents.models import Agent, AgentTask
 from agents.states import FINAL, ActionStatus, Priority, StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
-from tools.schema import digest, validate
+from tools.canonical import NotJson, canonical, digest
+from tools.schema import validate
 
 MAX_TEXT = 20_000
 """Characters of a goal or an answer."""
+MAX_KEY = 255
 MAX_INPUTS = 200_000
 """Characters of a task's inputs as JSON."""
 
@@ -40,6 +42,7 @@ def submit(
     definition = version.read()
     goal = read_text(goal, "goal")
     inputs = _read_inputs(inputs or {}, definition.input_schema)
+    _check_key(idempotency_key)
     limits = definition.limits
     steps = limits.max_steps if max_steps is None else max_steps
     if not 1 <= steps <= limits.ceiling_steps:
@@ -158,12 +161,24 @@ def _current_version(agent: str) -> Any:
 def _read_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> dict[str, Any]:
     if not isinstance(inputs, dict):
         raise Invalid("inputs must be a JSON object.", field="inputs")
-    if len(str(inputs)) > MAX_INPUTS:
-        raise Invalid(f"inputs are larger than {MAX_INPUTS:,} characters.", field="inputs")
+    try:
+        size = len(canonical(inputs))
+    except NotJson as error:
+        raise Invalid(f"inputs can't be stored: {error}", field="inputs") from None
+    if size > MAX_INPUTS:
+        raise Invalid(f"inputs have {size:,} characters of JSON; at most {MAX_INPUTS:,} are accepted.", field="inputs")
     problems = validate(schema, inputs) if schema else ()
     if problems:
         raise Invalid("inputs: " + "; ".join(str(one) for one in problems), field="inputs")
     return inputs
+
+
+def _check_key(key: str) -> None:
+    if len(key) > MAX_KEY or not key.isprintable():
+        raise Invalid(
+            f"An idempotency key has at most {MAX_KEY} printable characters; this one has {len(key)}.",
+            field="idempotency_key",
+        )
 
 
 def _earlier(by: User, key: str, asked: str) -> AgentTask | None:
