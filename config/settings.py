@@ -212,6 +212,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 # Collected files carry a hash in their names and are cached for good; others come from the packages.
 COLLECTED_STATIC = not (DEBUG or EMBEDDED)
 STATIC_ROOT = BASE_DIR / "staticfiles" if COLLECTED_STATIC else None

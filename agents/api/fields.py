@@ -64,13 +64,21 @@ class JsonObject(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
         return value
 
 
+@extend_schema_field({})
+class AnyJson(serializers.JSONField):
+    """A stored JSON value as it is, null among them."""
+
+    def __init__(self, **options: Any) -> None:
+        # “Any value, or null” is what the schema would say otherwise, and null would fit both halves.
+        options.pop("allow_null", None)
+        super().__init__(**options)
+
+
 class Body(serializers.Serializer[Any]):
     """A body whose every field is known: a misspelt one is named, and not passed over."""
 
-    default_error_messages = {"invalid": "The body must be a JSON object."}
-
     def to_internal_value(self, data: Any) -> Any:
-        unknown = [name for name in data if name not in self.fields] if isinstance(data, dict) else []
+        unknown = [name for name in data if name not in self.fields]
         if unknown:
             raise serializers.ValidationError({name: self._unknown(name) for name in unknown[:MAX_UNKNOWN]})
         return super().to_internal_value(data)

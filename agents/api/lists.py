@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
+from django_filters.filters import CharFilter, MultipleChoiceFilter
+from django_filters.rest_framework.backends import DjangoFilterBackend
+from django_filters.rest_framework.filterset import FilterSet
 from rest_framework import pagination
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
@@ -16,11 +18,11 @@ from tools.names import nearest
 _POSITION = re.compile(r"[0-9]{1,19}")
 
 
-class TaskFilter(filters.FilterSet):
-    status = filters.MultipleChoiceFilter(
+class TaskFilter(FilterSet):
+    status = MultipleChoiceFilter(
         choices=TaskStatus.choices, help_text="Only tasks in this status; repeat it for several."
     )
-    agent = filters.CharFilter(field_name="agent__name", help_text="Only tasks of the agent with this name.")
+    agent = CharFilter(field_name="agent__name", help_text="Only tasks of the agent with this name.")
 
     class Meta:
         model = AgentTask
@@ -54,7 +56,7 @@ class NewestFirst(pagination.CursorPagination):
         return int(wanted)
 
 
-class KnownFilters(filters.DjangoFilterBackend):
+class KnownFilters(DjangoFilterBackend):
     """Filters as declared. A parameter that nobody declared would be passed over and give too much: it is refused."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:

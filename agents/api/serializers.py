@@ -1,12 +1,13 @@
 """Which shape have bodies and answers? Nothing is decided here: the services say what may be."""
 
-from typing import Any
+from typing import Any, TypeVar
 
+from django.db import models
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents.api.fields import Body, JsonObject, Text, WholeNumber
+from agents.api.fields import AnyJson, Body, JsonObject, Text, WholeNumber
 from agents.models import Action, AgentTask, Step
 from agents.states import Priority
 
@@ -26,7 +27,10 @@ class NewTask(Body):
         required=False, allow_null=True, help_text="How many steps it may take, up to the agent's ceiling."
     )
     priority = serializers.ChoiceField(
-        choices=list(PRIORITIES), default="normal", help_text="What runs first when there is more than can run."
+        choices=list(PRIORITIES),
+        default="normal",
+        allow_null=True,
+        help_text="What runs first when there is more than can run.",
     )
 
     def validate_agent(self, name: str) -> str:
@@ -36,8 +40,8 @@ class NewTask(Body):
             )
         return name
 
-    def validate_priority(self, name: str) -> Priority:
-        return PRIORITIES[name]
+    def validate_priority(self, name: str | None) -> Priority:
+        return PRIORITIES[name or "normal"]
 
 
 class GivenAnswer(Body):
@@ -50,16 +54,25 @@ class NothingMore(Body):
     """A body without fields; it may be left out."""
 
 
-class Receipt(serializers.ModelSerializer[AgentTask]):
+T = TypeVar("T", bound=models.Model)
+
+
+class Shown(serializers.ModelSerializer[T]):
+    """A row as an answer shows it; nothing is ever written through it."""
+
+    serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {models.JSONField: AnyJson}
+
+
+class Receipt(Shown[AgentTask]):
     """What was accepted. Nothing in it ever changes, so the same idempotency key always gets the same answer."""
 
     url = serializers.SerializerMethodField(help_text="Where the task is; also the Location header.")
-    agent = serializers.CharField(source="agent.name")
-    agent_version = serializers.IntegerField(source="version.number")
+    agent = serializers.CharField(source="agent.name", read_only=True)
+    agent_version = serializers.IntegerField(source="version.number", read_only=True)
 
     class Meta:
         model = AgentTask
-        fields = ["id", "url", "agent", "agent_version", "created_at"]
+        fields = read_only_fields = ["id", "url", "agent", "agent_version", "created_at"]
 
     def get_url(self, task: AgentTask) -> str:
         return task_url(task)
@@ -68,15 +81,17 @@ class Receipt(serializers.ModelSerializer[AgentTask]):
 class TaskLine(Receipt):
     """A task as a list shows it: without its inputs, result, plan and steps, which may be large."""
 
-    submitted_by = serializers.CharField(source="submitted_by.username")
+    submitted_by = serializers.CharField(source="submitted_by.username", read_only=True)
     priority = serializers.SerializerMethodField()
     waits_for = serializers.CharField(
-        source="parked_for", help_text="What reviewers are asked for while the status is needs_review; else empty."
+        source="parked_for",
+        read_only=True,
+        help_text="What reviewers are asked for in needs_review; else empty.",
     )
 
     class Meta:
         model = AgentTask
-        fields = [
+        fields = read_only_fields = [
             *Receipt.Meta.fields,
             "status",
             "goal",
@@ -98,12 +113,12 @@ class TaskLine(Receipt):
         return Priority(task.priority).name.lower()
 
 
-class ActionPart(serializers.ModelSerializer[Action]):
+class ActionPart(Shown[Action]):
     """One tool call: what exactly was to run, and what came of it."""
 
     class Meta:
         model = Action
-        fields = [
+        fields = read_only_fields = [
             "id",
             "tool",
             "effect",
@@ -121,14 +136,14 @@ class ActionPart(serializers.ModelSerializer[Action]):
         ]
 
 
-class StepPart(serializers.ModelSerializer[Step]):
+class StepPart(Shown[Step]):
     """One proposal: who made it, the policy's verdict, the actions it led to, and what the agent was told."""
 
-    actions = ActionPart(many=True)
+    actions = ActionPart(many=True, read_only=True)
 
     class Meta:
         model = Step
-        fields = [
+        fields = read_only_fields = [
             "number",
             "kind",
             "status",
@@ -149,11 +164,11 @@ class StepPart(serializers.ModelSerializer[Step]):
 class WholeTask(TaskLine):
     """A task with everything that happened to it so far."""
 
-    steps = StepPart(many=True)
+    steps = StepPart(many=True, read_only=True)
 
     class Meta:
         model = AgentTask
-        fields = [*TaskLine.Meta.fields, "inputs", "result", "plan", "steps"]
+        fields = read_only_fields = [*TaskLine.Meta.fields, "inputs", "result", "plan", "steps"]
 
 
 class FieldProblem(serializers.Serializer[Any]):

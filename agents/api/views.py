@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from agents import services
-from agents.api.fields import Body
+from agents.api.fields import Body, json_type
 from agents.api.kinds import KINDS
 from agents.api.lists import KnownFilters, NewestFirst, TaskFilter
 from agents.api.serializers import (
@@ -32,6 +32,7 @@ from agents.api.serializers import (
 from agents.errors import Invalid
 from agents.models import AgentTask, Step
 
+TAGS = ["tasks"]
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location="header",
@@ -58,6 +59,7 @@ class MaySubmit(BasePermission):
 
 
 class Tasks(generics.ListAPIView[AgentTask]):
+    queryset = AgentTask.objects.none()
     serializer_class = TaskLine
     pagination_class = NewestFirst
     filter_backends = [KnownFilters]
@@ -69,12 +71,13 @@ class Tasks(generics.ListAPIView[AgentTask]):
     def get_queryset(self) -> QuerySet[AgentTask]:
         return visible_to(caller(self.request)).defer("inputs", "result", "plan", "guidance")
 
-    @extend_schema(operation_id="list_tasks", responses={200: TaskLine(many=True), **problems("invalid")})
+    @extend_schema(tags=TAGS, operation_id="list_tasks", responses={200: TaskLine(many=True), **problems("invalid")})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """The caller's tasks, newest first. Those of others are in it for who may see all tasks."""
         return super().get(request, *args, **kwargs)
 
     @extend_schema(
+        tags=TAGS,
         operation_id="create_task",
         parameters=[IDEMPOTENCY_KEY],
         request=NewTask,
@@ -98,7 +101,7 @@ class Tasks(generics.ListAPIView[AgentTask]):
 
 
 class OneTask(APIView):
-    @extend_schema(operation_id="read_task", responses={200: WholeTask, **problems("not_found")})
+    @extend_schema(tags=TAGS, operation_id="read_task", responses={200: WholeTask, **problems("not_found")})
     def get(self, request: Request, task_id: int) -> Response:
         """A task with its steps: each with the verdict, the actions, and what came of them."""
         return Response(WholeTask(whole(request, task_id)).data)
@@ -106,6 +109,7 @@ class OneTask(APIView):
 
 class CancelTask(APIView):
     @extend_schema(
+        tags=TAGS,
         operation_id="cancel_task",
         request=NothingMore,
         responses={200: WholeTask, 202: WholeTask, **problems("not_allowed", "not_found", "stale", "invalid")},
@@ -120,6 +124,7 @@ class CancelTask(APIView):
 
 class AnswerTask(APIView):
     @extend_schema(
+        tags=TAGS,
         operation_id="answer_task",
         request=GivenAnswer,
         responses={
@@ -171,7 +176,10 @@ def whole(request: Request, task_id: int) -> AgentTask:
 
 
 def read(body: type[Body], request: Request) -> dict[str, Any]:
-    serializer = body(data=request.data)
+    data = request.data
+    if not isinstance(data, dict):
+        raise Invalid(f"The body must be a JSON object such as {{}}; it is {json_type(data)}.")
+    serializer = body(data=data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
 
