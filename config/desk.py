@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 
 
@@ -60,10 +61,28 @@ def environment(request: HttpRequest) -> list[str] | None:
     return ["Demo", "info"] if settings.COUNTERSIGN_DEMO else None
 
 
+# The colour of a signature; white on 600 and darker is readable (5.9:1 and more).
+INK = {
+    "50": "oklch(97.5% .012 258)",
+    "100": "oklch(94.5% .027 258)",
+    "200": "oklch(89.5% .05 258)",
+    "300": "oklch(81.5% .085 258)",
+    "400": "oklch(72% .12 258)",
+    "500": "oklch(61% .15 258)",
+    "600": "oklch(51% .155 258)",
+    "700": "oklch(44.5% .14 258)",
+    "800": "oklch(38.5% .115 258)",
+    "900": "oklch(33.5% .09 258)",
+    "950": "oklch(25.5% .065 258)",
+}
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Countersign",
     "SITE_HEADER": "Countersign",
     "SITE_SYMBOL": "approval",
+    "STYLES": [lambda request: static("countersign/desk.css")],
+    "SCRIPTS": [lambda request: static("countersign/desk.js")],
+    "COLORS": {"primary": INK},
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.desk.environment",

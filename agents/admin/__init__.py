@@ -1,0 +1,5 @@
+"""How do people see agents and tasks? The pages of the admin; each class translates and calls one service function."""
+
+from agents.admin import tasks
+
+__all__ = ["tasks"]

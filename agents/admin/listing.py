@@ -1,0 +1,101 @@
+"""How is a long list counted, filtered and searched, so that a million rows don't slow it down?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import HttpRequest
+
+from agents.models import AgentTask
+
+COUNTED = 1000
+"""Beyond this many rows a count says “1000+”: nobody acts differently on 1,001 and on a million."""
+SUBMITTERS_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One choice above a list, with how many rows it leads to."""
+
+    label: str
+    count: str
+    address: str
+    active: bool
+    status: str = ""
+
+
+def count_up_to(rows: QuerySet[Any], most: int = COUNTED) -> str:
+    """How many rows there are, counted no further than needed."""
+    found = rows.order_by()[: most + 1].count()
+    return f"{most:,}+" if found > most else f"{found:,}"
+
+
+def chips(
+    changelist: ChangeList,
+    request: HttpRequest,
+    parameter: str,
+    choices: Iterable[tuple[str, str]],
+    *,
+    default: str = "",
+    everything: str | None = None,
+) -> list[Chip]:
+    """Status chips that keep the other filters of the list; their counts obey those filters too.
+
+    `everything`: the value that stands for all statuses, where the list starts with one of them (`default`). While a
+    search is on there are no counts, since each would have to look through the texts.
+    """
+    chosen = changelist.params.get(parameter, default)
+    rows = changelist.get_queryset(request, exclude_parameters=[parameter])
+
+    def address(value: str | None) -> str:
+        return changelist.get_query_string({parameter: value, PAGE_VAR: None})
+
+    made = [
+        Chip(
+            label,
+            "" if changelist.query else count_up_to(rows.filter(status=value)),
+            address(value),
+            chosen == value,
+            value,
+        )
+        for value, label in choices
+    ]
+    return [Chip("All", "", address(everything), chosen == (everything or "")), *made]
+
+
+class SubmitterFilter(admin.SimpleListFilter):
+    """Who submitted: those who did lately, and whoever is chosen."""
+
+    title = "submitter"
+    parameter_name = "submitter"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        if not request.user.has_perm("agents.view_all_tasks"):
+            return []
+        has_tasks = Exists(AgentTask.objects.filter(submitted_by=OuterRef("pk")))
+        people = User.objects.filter(has_tasks).order_by("username")
+        found = people.values_list("pk", "username")[:SUBMITTERS_SHOWN]
+        return [(str(pk), name) for pk, name in found]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if not value:
+            return queryset
+        return queryset.filter(submitted_by=int(value)) if value.isdecimal() else queryset.none()
+
+
+def search_tasks(tasks: QuerySet[AgentTask], words: str) -> QuerySet[AgentTask]:
+    """Tasks with this number, or with these words in their goal."""
+    words = words.strip()
+    number = words.removeprefix("#").removeprefix("task ").strip()
+    if number.isdecimal() and len(number) < 19 and words.startswith(("#", "task ")):
+        return tasks.filter(pk=int(number))
+    found = tasks.filter(goal__icontains=words)
+    if number.isdecimal() and len(number) < 19:
+        # Two conditions, not two queries: the number of an order is often searched for as well.
+        found = tasks.filter(goal__icontains=words) | tasks.filter(pk=int(number))
+    return found
