@@ -88,9 +88,7 @@ class AgentTask(models.Model):
     version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="tasks")
     goal = models.TextField()
     inputs = models.JSONField(default=dict, blank=True)
-    submitted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agent_tasks"
-    )
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agent_tasks")
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
@@ -115,9 +113,7 @@ class AgentTask(models.Model):
     plan = models.JSONField(null=True, blank=True, help_text="The validated plan in force: its steps.")
     plan_number = models.PositiveIntegerField(default=0, help_text="The number of the step that proposed it.")
     guidance = models.JSONField(default=list, blank=True, help_text="What people told the agent, in order.")
-    current_action = models.OneToOneField(
-        "Action", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
+    current_action = models.OneToOneField("Action", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     result = models.JSONField(null=True, blank=True)
     failure = models.TextField(blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -215,13 +211,9 @@ class Step(models.Model):
     name = models.CharField(max_length=128, help_text="The tool, or the control tool, that was proposed.")
     purpose = models.TextField(blank=True)
     confidence = models.FloatField(null=True, blank=True)
-    arguments = models.JSONField(
-        null=True, blank=True, help_text="As proposed, before references are resolved."
-    )
+    arguments = models.JSONField(null=True, blank=True, help_text="As proposed, before references are resolved.")
     proposer = models.CharField(max_length=160, blank=True)
-    plan_number = models.PositiveIntegerField(
-        default=0, help_text="The plan that this step was run from, or 0."
-    )
+    plan_number = models.PositiveIntegerField(default=0, help_text="The plan that this step was run from, or 0.")
     planned_id = models.CharField(max_length=64, blank=True)
     raw = models.TextField(blank=True, help_text="What was said, when it was no legal call.")
     verdict = models.JSONField(null=True, blank=True)
@@ -251,15 +243,11 @@ class Action(models.Model):
     effect = models.CharField(max_length=16)
     arguments = models.JSONField()
     sentence = models.TextField(blank=True, help_text="What will happen, in words for a person.")
-    call_digest = models.CharField(
-        max_length=64, help_text="Digest of tool and arguments: finds repeated calls."
-    )
+    call_digest = models.CharField(max_length=64, help_text="Digest of tool and arguments: finds repeated calls.")
     digest = models.CharField(max_length=64, help_text="Digest of exactly what is to run, and for whom.")
     idempotency_key = models.CharField(max_length=64)
     status = models.CharField(max_length=16, choices=ActionStatus, default=ActionStatus.PROPOSED)
-    flagged = models.BooleanField(
-        default=False, help_text="Went ahead on middling confidence; look afterwards."
-    )
+    flagged = models.BooleanField(default=False, help_text="Went ahead on middling confidence; look afterwards.")
 
     needs_approval = models.BooleanField(default=False)
     approval = models.PositiveBigIntegerField(
@@ -357,9 +345,7 @@ class ModelCall(models.Model):
     output_tokens = models.PositiveIntegerField(default=0)
     error_kind = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
-    fell_back_from = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
+    fell_back_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -406,6 +392,10 @@ class WorkerProcess(models.Model):
     started_at = models.DateTimeField(db_default=Now(), editable=False)
     seen_at = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
+    lock_key = models.BigIntegerField(
+        null=True, blank=True, help_text="The session lock that stands for as long as the process lives (PostgreSQL)."
+    )
+    locked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-seen_at"]

@@ -23,6 +23,4 @@ def publish(definition: AgentDefinition, *, by: User | None, note: str = "") -> 
         if current and current.definition == stored:
             return current
         number = current.number + 1 if current else 1
-        return AgentVersion.objects.create(
-            agent=agent, number=number, definition=stored, created_by=by, note=note
-        )
+        return AgentVersion.objects.create(agent=agent, number=number, definition=stored, created_by=by, note=note)

@@ -111,7 +111,7 @@ def claim() -> Lease | None:
             status=TaskStatus.RUNNING,
             wake_at=None,
             notice="",
-            **({"lapses": F("lapses") + 1} if lost else {}),
+            lapses=F("lapses") + int(lost),
         ) as change:
             change.event(
                 "task.claimed",
@@ -180,6 +180,12 @@ def heartbeat(slots: int) -> None:
 
 def sign_off() -> None:
     WorkerProcess.objects.filter(identity=WORKER).update(stopped_at=Now())
+
+
+def end_leases_of(worker: str) -> int:
+    """Makes the tasks of a worker that is known to be dead claimable at once."""
+    dead = AgentTask.objects.filter(worker=worker, status=TaskStatus.RUNNING, lease_until__gt=Now())
+    return dead.update(lease_until=Now())
 
 
 def take_back_everything() -> int:

@@ -13,6 +13,7 @@ from django.db import connection
 
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
+from agents.engine.liveness import Life
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,7 @@ class Sweeper:
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._stopped = threading.Event()
+        self._life = Life()
         self._threads = [
             threading.Thread(target=self._every, args=(seconds, run), name=run.__name__, daemon=True)
             for seconds, run in (
@@ -42,6 +44,7 @@ class Sweeper:
         for thread in self._threads:
             thread.join(timeout=10)
         try:
+            self._life.end()
             leases.sign_off()
         except Exception as error:
             log.warning("sweeper.sign_off_failed", error=str(error)[:200])
@@ -49,7 +52,8 @@ class Sweeper:
             connection.close()
 
     def sweep(self) -> None:
-        """Sends a hint for each claimable task, and never more than this process has idle slots."""
+        """Ends the leases of the dead, and sends hints for claimable tasks, never more than there are idle slots."""
+        self._life.sweep()
         idle = self.slots - dispatch.busy()
         if idle <= 0 or drain.draining():
             return

@@ -71,6 +71,8 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ('seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('stopped_at', models.DateTimeField(blank=True, null=True)),
+                ('lock_key', models.BigIntegerField(blank=True, help_text='The session lock that stands for as long as the process lives (PostgreSQL).', null=True)),
+                ('locked_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
                 'verbose_name_plural': 'worker processes',
