@@ -125,7 +125,7 @@ def _compose(text: str) -> yaml.Node | None:
         raise Unreadable([Mistake(mark.line + 1 if mark else 1, "", f"not YAML: {message}")]) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        message = f"not YAML: the character U+{ord(str(error.character)):04X} is not allowed here"
+        message = f"not YAML: the character U+{error.character:04X} is not allowed here"
         raise Unreadable([Mistake(line, "", message)]) from None
     except RecursionError:
         raise Unreadable([Mistake(1, "", "nested too deeply")]) from None

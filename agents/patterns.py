@@ -6,9 +6,9 @@ text given to them is bounded. The check reads the parsed pattern and estimates,
 there are to match its parts on the longest text:
 
 - a repeat without an upper bound must not contain another repeat or a choice ("nested quantifiers");
-- any other repeat counts as many ways as it has lengths, or one way where the text itself says how far it goes
-  (what may follow it can't be part of it, or nothing follows it);
-- the ways multiply along the pattern, and the product has a limit.
+- any other repeat has as many ways as lengths, or one way where the text itself says how far it goes (what may
+  follow can't be part of it);
+- what follows is tried again for each way, and each place in the text may be a beginning; the product has a limit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 TEXT_LIMIT = 2_000
 """Characters of text that a pattern is run on; longer text is not for patterns."""
-WAYS_LIMIT = 50_000_000
+STEPS_LIMIT = 50_000_000
 UNBOUNDED = 200
 """A repeat that may go on longer than this counts as having no upper bound."""
 
@@ -50,12 +50,10 @@ def check_pattern(pattern: str, text_limit: int = TEXT_LIMIT) -> frozenset[str]:
             parsed = parser.parse(pattern)
         except (re.error, OverflowError, RecursionError, Warning) as error:
             raise ValueError(f"the pattern {pattern!r} can't be read: {error}") from None
-    estimate = _Estimate(_SAMPLE | frozenset(pattern), text_limit)
+    estimate = _Estimate(_SAMPLE | frozenset(pattern), text_limit, bool(parsed.state.flags & re.DOTALL))
     nodes = list(parsed)
-    ways = estimate.starts(nodes, bool(parsed.state.flags & re.MULTILINE)) * estimate.ways(
-        nodes, _Follow(frozenset(), ends=True), pattern
-    )
-    if ways > WAYS_LIMIT:
+    once = estimate.cost(nodes, _Follow(frozenset(), ends=True), pattern)
+    if estimate.starts(nodes, bool(parsed.state.flags & re.MULTILINE)) * once.steps > STEPS_LIMIT:
         raise ValueError(
             f"the pattern {pattern!r} could run for too long: it has parts like .* or optional ones that can share "
             "the same text in too many ways; put fixed text between them or use narrower character sets"
@@ -72,9 +70,18 @@ class _Follow:
 
 
 @dataclass(frozen=True)
+class _Cost:
+    """Steps to go through all of a part once, and in how many ways it may match at one place."""
+
+    steps: float
+    ways: float
+
+
+@dataclass(frozen=True)
 class _Estimate:
     alphabet: frozenset[str]
     text_limit: int
+    dot_is_all: bool
 
     def starts(self, nodes: Sequence[Node], many_lines: bool) -> float:
         """At how many places a search begins in earnest: one if anchored, fewer where fixed text comes first."""
@@ -83,21 +90,28 @@ class _Estimate:
             return 1
         return self.text_limit / (1 + _distinct(nodes))
 
-    def ways(self, nodes: Sequence[Node], after: _Follow, pattern: str) -> float:
-        total = 1.0
-        for index, (kind, value) in enumerate(nodes):
+    def cost(self, nodes: Sequence[Node], after: _Follow, pattern: str) -> _Cost:
+        """The parts one after the other: what follows a part is tried again for each way that the part has."""
+        total = _Cost(0, 1)
+        for index, (kind, value) in reversed(list(enumerate(nodes))):
             rest = nodes[index + 1 :]
-            follow = self.follow(rest, after)
-            if kind in _REPEATS:
-                total *= self.repeat_ways(value, rest, follow, pattern)
-            elif kind is op.BRANCH:
-                total *= sum(self.ways(list(one), follow, pattern) for one in value[1])
-            else:
-                for body in _bodies(kind, value):
-                    total *= self.ways(body, follow, pattern)
+            part = self._part(kind, value, rest, self.follow(rest, after), pattern)
+            total = _Cost(part.steps + part.ways * (total.steps + 1), part.ways * total.ways)
         return total
 
-    def repeat_ways(self, value: Any, rest: Sequence[Node], follow: _Follow, pattern: str) -> float:
+    def _part(self, kind: Any, value: Any, rest: Sequence[Node], follow: _Follow, pattern: str) -> _Cost:
+        if kind in _REPEATS:
+            return self._repeat(value, rest, follow, pattern)
+        if kind is op.BRANCH:
+            options = [self.cost(list(one), follow, pattern) for one in value[1]]
+            firsts = [self.first(list(one)).chars for one in value[1]]
+            apart = sum(map(len, firsts)) == len(frozenset().union(*firsts))
+            ways = [one.ways for one in options]
+            return _Cost(sum(one.steps for one in options), max(ways) if apart else sum(ways))
+        inside = [self.cost(body, follow, pattern) for body in _bodies(kind, value)]
+        return _Cost(sum(one.steps for one in inside), sum(one.ways for one in inside) or 1)
+
+    def _repeat(self, value: Any, rest: Sequence[Node], follow: _Follow, pattern: str) -> _Cost:
         low, high, body = int(value[0]), int(value[1]), list(value[2])
         inside = self.first(body)
         unbounded = high > UNBOUNDED
@@ -107,12 +121,16 @@ class _Estimate:
                 "such nested quantifiers can run for hours, so write it without the inner or the outer repeat"
             )
         around = follow if high == 1 else _Follow(follow.chars | inside.chars, follow.ends)
-        again = self.ways(body, around, pattern)
-        times = 1.0 if again == 1 else again ** min(high, UNBOUNDED)
-        if low == high or (follow.ends and not follow.chars) or not follow.chars & inside.chars:
-            return times
-        lengths = high - low + 1 if not unbounded else self.text_limit / (1 + _distinct(rest))
-        return times * lengths
+        once = self.cost(body, around, pattern)
+        often = self.text_limit if unbounded else high
+        ways = 1.0 if once.ways == 1 else once.ways ** min(often, UNBOUNDED)
+        steps = often * (once.steps + 1) * ways
+        if follow.ends and not follow.chars:
+            return _Cost(0, ways)  # Nothing that follows can fail, so this is gone through once.
+        if low == high or not follow.chars & inside.chars:
+            return _Cost(steps, ways)
+        lengths = often / (1 + _distinct(rest)) if unbounded else high - low + 1
+        return _Cost(steps, ways * lengths)
 
     def follow(self, nodes: Sequence[Node], after: _Follow) -> _Follow:
         first = self.first(nodes)
@@ -137,8 +155,12 @@ class _Estimate:
             return _Follow(frozenset().union(*(one.chars for one in options)), any(one.ends for one in options))
         if kind in (op.SUBPATTERN, op.ATOMIC_GROUP):
             return self.first(_bodies(kind, value)[0])
+        if kind is op.AT and value is op.AT_END_STRING:
+            return _Follow(frozenset(), ends=False)
+        if kind is op.AT and value is op.AT_END:
+            return _Follow(frozenset("\n"), ends=False)
         if kind is op.AT:
-            # An anchor may fail after everything before it matched, so whatever stands there may be looked at.
+            # Any other anchor may fail after everything before it matched, whatever stands there.
             return _Follow(self.alphabet, ends=True)
         if kind in (op.ASSERT, op.ASSERT_NOT, op.GROUPREF, op.GROUPREF_EXISTS):
             return _Follow(self.alphabet, ends=True)
@@ -151,7 +173,7 @@ class _Estimate:
             return self.alphabet - {chr(value)}
         if kind is op.IN:
             return self._set(value)
-        return self.alphabet
+        return self.alphabet if self.dot_is_all else self.alphabet - {"\n"}
 
     def _set(self, items: Sequence[Node]) -> frozenset[str]:
         found: frozenset[str] = frozenset()
