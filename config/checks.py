@@ -55,7 +55,8 @@ def broker_is_shared(app_configs: Any = None, **options: Any) -> list[CheckMessa
 @register(deploy=True)
 def static_files_are_collected(app_configs: Any = None, **options: Any) -> list[CheckMessage]:
     """Pages name their scripts and styles by the collected files' hashes, and fail without them."""
-    if not settings.COLLECTED_STATIC or (Path(settings.STATIC_ROOT) / "staticfiles.json").is_file():
+    folder = settings.STATIC_ROOT
+    if not settings.COLLECTED_STATIC or (folder and (Path(folder) / "staticfiles.json").is_file()):
         return []
     return [
         Warning(

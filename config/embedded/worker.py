@@ -2,10 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
-from celery.worker import state
+from celery.worker import state as worker_state
 
 from config.celery import app
+
+# Celery declares the flag as None and reads exit codes from it.
+state: Any = worker_state
 
 
 class EmbeddedWorker:
