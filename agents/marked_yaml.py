@@ -133,13 +133,14 @@ def _compose(text: str) -> yaml.Node | None:
 
 def _refused_events(text: str) -> Iterator[Mistake]:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent):
             yield Mistake(line, "", f"the alias *{event.anchor} is not read here; write the value out")
         elif isinstance(event, yaml.NodeEvent) and event.anchor:
             yield Mistake(line, "", f"the anchor &{event.anchor} is not read here; leave it out")
-        if getattr(event, "tag", None) not in (None, "!"):
-            yield Mistake(line, "", f"the tag {event.tag} is not read here; leave it out")
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!"):
+            yield Mistake(line, "", f"the tag {tag} is not read here; leave it out")
 
 
 def _has_point(raw: str) -> bool:

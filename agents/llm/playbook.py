@@ -156,8 +156,9 @@ class _Turn:
                 said = self._said(step.on_error, values)
                 if said:
                     return said
-        feedback = f" A reviewer said: {error['feedback']}" if error.get("feedback") else ""
-        raise _Stuck(f"{failed.name} did not go through ({error['code']}): {error['message']}{feedback}")
+        why = f"{failed.name} did not go through ({error['code']}): {error['message']}"
+        feedback = str(error.get("feedback") or "").strip()
+        raise _Stuck(why if feedback in why else f"{why} A reviewer said: {feedback}")
 
     def _values(self) -> dict[str, JSON]:
         """Everything that has a name: results by step, and values from the goal, the inputs, answers and defaults."""

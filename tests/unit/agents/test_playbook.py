@@ -148,6 +148,11 @@ def test_a_rejection_goes_to_a_person_with_the_feedback():
     assert "Ask Bo first." in end.arguments["reason"]
 
 
+def test_feedback_that_the_error_tells_already_is_told_once():
+    end = play(answers={"pay": Failed("review.rejected", "A reviewer rejected it: Ask Bo.", "Ask Bo.")}).run()
+    assert end.arguments["reason"].count("Ask Bo.") == 1
+
+
 def test_a_value_that_is_missing_at_the_end_goes_to_a_person_and_is_never_guessed():
     story = play(answers={"pay": {"paid": 5}})
     end = story.run()
