@@ -56,7 +56,7 @@ KINDS = {
             "invalid",
             422,
             "A value can't be accepted",
-            "Correct the values that `errors` names, and send the request again.",
+            "Correct the values that the errors name, and send the request again.",
         ),
         Kind(
             "idempotency_key_reused",

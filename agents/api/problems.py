@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
@@ -74,7 +75,10 @@ def _read(error: Exception) -> Problem | None:
         case PermissionDenied():
             return Problem(KINDS["not_allowed"], "You may not do this.")
         case RequestDataTooBig():
-            return Problem(KINDS["too_large"], "The body is larger than this server reads; send less.")
+            return Problem(
+                KINDS["too_large"],
+                f"The body is larger than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes; send less.",
+            )
         case OperationalError() | InterfaceError():
             return Problem(
                 KINDS["unavailable"], "The database does not answer. Nothing is known to have changed; try again."

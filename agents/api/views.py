@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics
 from rest_framework.exceptions import NotFound
 from rest_framework.permissions import BasePermission
@@ -33,6 +33,9 @@ from agents.errors import Invalid
 from agents.models import AgentTask, Step
 
 TAGS = ["tasks"]
+# Without OPTIONS: it is for pages of other origins, which may not call.
+METHODS = ["get", "post", "head"]
+EXAMPLE = {"agent": "shop-desk", "goal": "Refund order 1042, the kettle arrived broken", "priority": "normal"}
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location="header",
@@ -59,6 +62,7 @@ class MaySubmit(BasePermission):
 
 
 class Tasks(generics.ListAPIView[AgentTask]):
+    http_method_names = METHODS
     queryset = AgentTask.objects.none()
     serializer_class = TaskLine
     pagination_class = NewestFirst
@@ -81,6 +85,7 @@ class Tasks(generics.ListAPIView[AgentTask]):
         operation_id="create_task",
         parameters=[IDEMPOTENCY_KEY],
         request=NewTask,
+        examples=[OpenApiExample("A refund", EXAMPLE, request_only=True)],
         responses={
             202: Receipt,
             **problems(
@@ -101,6 +106,8 @@ class Tasks(generics.ListAPIView[AgentTask]):
 
 
 class OneTask(APIView):
+    http_method_names = METHODS
+
     @extend_schema(tags=TAGS, operation_id="read_task", responses={200: WholeTask, **problems("not_found")})
     def get(self, request: Request, task_id: int) -> Response:
         """A task with its steps: each with the verdict, the actions, and what came of them."""
@@ -108,6 +115,8 @@ class OneTask(APIView):
 
 
 class CancelTask(APIView):
+    http_method_names = METHODS
+
     @extend_schema(
         tags=TAGS,
         operation_id="cancel_task",
@@ -123,6 +132,8 @@ class CancelTask(APIView):
 
 
 class AnswerTask(APIView):
+    http_method_names = METHODS
+
     @extend_schema(
         tags=TAGS,
         operation_id="answer_task",

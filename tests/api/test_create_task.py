@@ -232,7 +232,8 @@ class TestWhatCantBeRead:
 
     def test_a_body_that_is_too_large(self, desk: AgentVersion, sam: Caller, settings: Any) -> None:
         settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
-        problem(sam.post(TASKS, GOAL | {"goal": "x" * 2000}), 413, "too_large")
+        said = problem(sam.post(TASKS, GOAL | {"goal": "x" * 2000}), 413, "too_large")
+        assert "1,000 bytes" in said["detail"]
 
     def test_no_body(self, desk: AgentVersion, sam: Caller) -> None:
         response = sam.client.generic("POST", TASKS, headers=sam.headers())
