@@ -9,7 +9,8 @@ from pathlib import Path
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from agents import loading, services
+from agents import services
+from agents.definition import loading
 from agents.models import Agent, AgentTask, AgentVersion
 from agents.versions import publish
 

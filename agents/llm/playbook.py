@@ -14,6 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from agents.definition import JSON, Branch, Question, Recipe, RecipeStep
+from agents.definition.patterns import TEXT_LIMIT
+from agents.definition.templates import MissingValue, fill, placeholders, readable, sentence, texts
 from agents.llm.base import (
     Guidance,
     NoProposal,
@@ -23,9 +25,7 @@ from agents.llm.base import (
     error_of,
     read_envelope,
 )
-from agents.patterns import TEXT_LIMIT
 from agents.references import KEY, UnresolvedReference, find_references, resolve
-from agents.templates import MissingValue, fill, placeholders, readable, sentence, texts
 from tools.schema import validate
 
 GO_ON = frozenset({"go on", "continue", "retry", "try again", "try it again"})

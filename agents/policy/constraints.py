@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from agents.conditions import property_conditions
 from agents.definition import AgentDefinition, Constraint
+from agents.definition.conditions import property_conditions
 from agents.policy.verdict import Reason
 from tools.schema import validate
 

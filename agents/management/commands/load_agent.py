@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from agents import loading
+from agents.definition import loading
 from agents.versions import publish
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.definition import AgentDefinition
-from agents.loading import DefinitionErrors, dump, parse
+from agents.definition.loading import DefinitionErrors, dump, parse
 from tests.unit.agents.test_playbook import RECIPE
 from tests.unit.policy.making import OVER_100, tool
 from tools.registry import Effect

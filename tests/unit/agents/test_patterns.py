@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.patterns import check_pattern
+from agents.definition.patterns import check_pattern
 
 
 @pytest.mark.parametrize(

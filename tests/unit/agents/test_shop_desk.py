@@ -7,8 +7,8 @@ import pytest
 
 import tools.examples.shop
 from agents.definition import AgentDefinition
+from agents.definition.loading import dump, parse
 from agents.llm.base import NoProposal, Proposal
-from agents.loading import dump, parse
 from agents.policy import Facts, Verdict, judge_action, judge_plan
 from tests.unit.agents.playing import Failed, Play
 from tools.registry import registry

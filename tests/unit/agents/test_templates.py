@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.templates import BadTemplate, MissingValue, fill, placeholders, readable, sentence
+from agents.definition.templates import BadTemplate, MissingValue, fill, placeholders, readable, sentence
 
 
 def test_values_and_parts_of_results_are_filled_in():

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from agents.conditions import check_condition
+from agents.definition.conditions import check_condition
 from tests.unit.policy.making import OVER_100, definition
 
 NUMBER = {"type": "number", "maximum": 5}

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from agents.coherence import Finding, check_coherence
 from agents.definition import (
     AgentDefinition,
     Bands,
@@ -21,7 +20,8 @@ from agents.definition import (
     Recipe,
     RecipeStep,
 )
-from agents.marked_yaml import Marked, Mistake, Path, Unreadable, shown
+from agents.definition.coherence import Finding, check_coherence
+from agents.definition.marked_yaml import Marked, Mistake, Path, Unreadable, shown
 from tools.canonical import NotJson, canonical
 from tools.names import nearest
 from tools.registry import Tool, registry

@@ -13,7 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
-from agents.patterns import check_pattern
+from agents.definition.patterns import check_pattern
 from tools.names import nearest
 
 _TYPES = frozenset({"string", "number", "integer", "boolean", "null", "array", "object"})

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agents.conditions import check_condition, property_conditions
-from agents.marked_yaml import Path
-from agents.patterns import check_pattern
+from agents.definition.conditions import check_condition, property_conditions
+from agents.definition.marked_yaml import Path
+from agents.definition.patterns import check_pattern
+from agents.definition.templates import BadTemplate, placeholders, texts
 from agents.references import MalformedReference, find_references
-from agents.templates import BadTemplate, placeholders, texts
 from tools.names import nearest
 from tools.registry import Tool
 from tools.schema import InvalidSchema, check_schema

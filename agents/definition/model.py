@@ -1,7 +1,7 @@
 """What is an agent version? Its prompt, proposers, tools, rules, limits and playbook, as one immutable value.
 
 A definition is data: it is stored whole as JSON in `AgentVersion.definition` and read back with
-`AgentDefinition.model_validate`. `agents.loading` reads it from YAML and names every mistake at its line.
+`AgentDefinition.model_validate`. `agents.definition.loading` reads it from YAML and names every mistake at its line.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from agents.conditions import check_condition
-from agents.patterns import check_pattern
+from agents.definition.conditions import check_condition
+from agents.definition.patterns import check_pattern
 
 JSON = Any
 """A value that came from JSON: null, boolean, number, string, list or object."""

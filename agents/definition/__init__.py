@@ -1,0 +1,32 @@
+"""What is an agent version? Its definition as one immutable value, and how it is read from YAML.
+
+`model` has its shape, `loading` reads and writes YAML, `coherence` finds what contradicts itself between the parts.
+"""
+
+from agents.definition.model import (
+    JSON,
+    STEP_ID,
+    AgentDefinition,
+    Bands,
+    Branch,
+    Constraint,
+    Limits,
+    Listing,
+    Question,
+    Recipe,
+    RecipeStep,
+)
+
+__all__ = [
+    "JSON",
+    "STEP_ID",
+    "AgentDefinition",
+    "Bands",
+    "Branch",
+    "Constraint",
+    "Limits",
+    "Listing",
+    "Question",
+    "Recipe",
+    "RecipeStep",
+]
