@@ -60,7 +60,7 @@ Unverified = Literal["review", "retry_by_model"]
 class Tool:
     """One thing an agent can do. InvalidTool is raised for one that contradicts itself.
 
-    `run` takes normalised arguments and answers plain JSON, whatever function was given for it. `verify`
+    `run` takes normalised arguments and answers plain JSON, as `reconcile` does, whatever functions were given. `verify`
     never raises: a check that could not be made has failed.
     """
 
@@ -91,6 +91,8 @@ class Tool:
         set_once("effect", Effect(self.effect))
         set_once("stakes", Stakes(self.stakes))
         set_once("run", _answering_json(self.run, self.name))
+        if self.reconcile is not None:
+            set_once("reconcile", _finding_json(self.reconcile, self.name))
         if self.verify is not None:
             set_once("verify", guarded(self.verify))
 
@@ -202,6 +204,14 @@ def _answering_json(run: Run, name: str) -> Run:
         return answer(run(arguments, context), name)
 
     return answering
+
+
+def _finding_json(reconcile: Reconcile, name: str) -> Reconcile:
+    def finding(arguments: dict[str, Any], context: ToolContext) -> Reconciled:
+        found = reconcile(arguments, context)
+        return Reconciled(found.happened, answer(found.result, name))
+
+    return finding
 
 
 def _mistakes(tool: Tool) -> Iterator[str]:

@@ -28,7 +28,10 @@ def check_coherence(data: object, tools: Mapping[str, Tool]) -> Iterator[Finding
     """Every mistake between the parts, as (path, sentence). `tools` are those that are registered."""
     if not isinstance(data, Mapping):
         return
-    agent = {name: tools.get(name) for name in _list(data, "tools") if isinstance(name, str)}
+    named = [name for name in _list(data, "tools") if isinstance(name, str)]
+    # A misspelt tool is one mistake, not one more wherever its right name stands.
+    meant = [close for name in named if name not in tools for close in nearest(name, tools, limit=1)]
+    agent = {name: tools.get(name) for name in (*named, *meant)}
     yield from _check_tools(data, tools)
     yield from _check_schemas(data)
     for index, constraint in enumerate(_list(data, "constraints")):

@@ -34,4 +34,4 @@ def _read(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{path} can't be read: {error}") from None
     except loading.DefinitionErrors as errors:
-        raise CommandError("\n".join(f"{path}:{line}: {at}: {text}" for line, at, text in errors.problems)) from None
+        raise CommandError(str(errors)) from None
