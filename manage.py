@@ -19,7 +19,12 @@ def main() -> None:
         export(sys.argv[2:])
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    from tools.errors import InvalidTool
+
+    try:
+        execute_from_command_line(sys.argv)
+    except InvalidTool as mistake:
+        sys.exit(f"Countersign can't start: {mistake}")
 
 
 if __name__ == "__main__":

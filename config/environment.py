@@ -1,5 +1,6 @@
 """How is a setting read from the environment? What is wrong with one ends the start with one sentence."""
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -33,6 +34,17 @@ def text(name: str, default: str = "") -> str:
 def words(name: str, default: list[str] | None = None) -> list[str]:
     """The setting as a list, divided by commas."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or (default or [])
+
+
+def importable(name: str) -> bool:
+    """Is there an app of this name: a package, or the path of an AppConfig class?"""
+    for candidate in (name, name.rpartition(".apps.")[0]):
+        try:
+            if candidate and importlib.util.find_spec(candidate):
+                return True
+        except ImportError:
+            continue
+    return False
 
 
 def switch(name: str, default: bool) -> bool:

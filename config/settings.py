@@ -12,7 +12,7 @@ from typing import Any
 from config.databases import SQLITE, database
 from config.desk import UNFOLD as UNFOLD
 from config.embedded.folder import secret_key
-from config.environment import read_env_file, refuse, seconds, several_seconds, switch, text, whole, words
+from config.environment import importable, read_env_file, refuse, seconds, several_seconds, switch, text, whole, words
 from config.logs import configure_structlog, logging_settings
 from config.telemetry import start_sentry
 
@@ -47,6 +47,9 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 # --- Applications -------------------------------------------------------------------------------------------
 
 SAMPLE_DESK = "tools.examples.shop"
+for _app in words("COUNTERSIGN_APPS"):
+    if not importable(_app):
+        refuse(f"COUNTERSIGN_APPS names {_app!r}, which can't be imported. Is its folder on PYTHONPATH?")
 INSTALLED_APPS = [
     "unfold",
     "django.contrib.admin",

@@ -30,6 +30,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             (pytest.fail if CI else pytest.skip)(why)
 
 
+@pytest.fixture(autouse=True)
+def _no_definition_of_another_test() -> None:
+    """A version never changes, so it is read once a process; a rolled-back test gives its key to another one."""
+    from agents import models
+
+    models._read_definition.cache_clear()
+
+
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the system's Chromium, for tests with the mark `browser`."""

@@ -38,20 +38,23 @@ def submit(
     The same key of the same submitter with the same request gives the same task again; with another request,
     KeyReused. Raises Invalid with the field and what to do about it.
     """
+    goal = read_text(goal, "goal")
+    inputs = _read_inputs({} if inputs is None else inputs)
+    _check_key(idempotency_key)
+    agent = read_text(agent, "agent")
+    asked = digest({"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)})
+    # Before anything that depends on today's agent: a repeated request gets its answer whatever changed since.
+    if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
+        return earlier
     version = _current_version(agent)
     definition = version.read()
-    goal = read_text(goal, "goal")
-    inputs = _read_inputs(inputs or {}, definition.input_schema)
-    _check_key(idempotency_key)
+    _check_inputs(inputs, definition.input_schema)
     limits = definition.limits
     steps = limits.max_steps if max_steps is None else max_steps
     if not 1 <= steps <= limits.ceiling_steps:
         raise Invalid(f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps")
     if priority not in Priority.values:
         raise Invalid(f"priority is {priority}; use one of {Priority.values}.", field="priority")
-    asked = digest({"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)})
-    if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
-        return earlier
     try:
         with transaction.atomic():
             task = AgentTask.objects.create(
@@ -79,7 +82,9 @@ def submit(
 def answer(task_id: int, text: str, *, by: User) -> None:
     """Answers the question that the agent asked the submitter; the task goes on."""
     text = read_text(text, "answer")
-    with changing(task_id, Q(status=TaskStatus.NEEDS_INPUT), actor=_person(by)) as change:
+    with changing(task_id, Q(), actor=_person(by)) as change:
+        if change.task.status != TaskStatus.NEEDS_INPUT:
+            raise Stale(f"Task {task_id} asks nothing now: it is {change.task.get_status_display().lower()}.")
         if change.task.submitted_by_id != by.pk:
             raise NotAllowed(f"Only {change.task.submitted_by} is asked this question.")
         step = change.task.steps.get(kind=StepKind.ASK, status=StepStatus.OPEN)
@@ -158,7 +163,7 @@ def _current_version(agent: str) -> Any:
     return version
 
 
-def _read_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> dict[str, Any]:
+def _read_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(inputs, dict):
         raise Invalid("inputs must be a JSON object.", field="inputs")
     try:
@@ -167,10 +172,13 @@ def _read_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> dict[
         raise Invalid(f"inputs can't be stored: {error}", field="inputs") from None
     if size > MAX_INPUTS:
         raise Invalid(f"inputs have {size:,} characters of JSON; at most {MAX_INPUTS:,} are accepted.", field="inputs")
+    return inputs
+
+
+def _check_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> None:
     problems = validate(schema, inputs) if schema else ()
     if problems:
         raise Invalid("inputs: " + "; ".join(str(one) for one in problems), field="inputs")
-    return inputs
 
 
 def _check_key(key: str) -> None:

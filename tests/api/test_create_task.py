@@ -58,6 +58,14 @@ class TestIdempotencyKey:
         assert (again.status_code, again.content, again["Location"]) == (202, first.content, first["Location"])
         assert AgentTask.objects.count() == 1
 
+    def test_the_same_answer_though_the_agent_changed_since(self, desk: AgentVersion, sam: Caller) -> None:
+        first = sam.post(TASKS, GOAL, Idempotency_Key="order-1042")
+        schema = {"type": "object", "properties": {"order": {"type": "integer"}}, "required": ["order"]}
+        AgentVersionFactory(agent=desk.agent, definition=definition(name="desk", input_schema=schema))
+        Agent.objects.update(enabled=False)
+        again = sam.post(TASKS, GOAL, Idempotency_Key="order-1042")
+        assert (again.status_code, again.content) == (202, first.content)
+
     def test_another_body_is_refused(self, desk: AgentVersion, sam: Caller) -> None:
         sam.post(TASKS, GOAL, Idempotency_Key="order-1042")
         said = problem(

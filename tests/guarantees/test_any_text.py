@@ -154,6 +154,10 @@ class TestThroughTheServices:
         assert task is None or canonical(task.inputs) == canonical(inputs)
 
     @each_nasty_text
+    def test_the_name_of_an_agent(self, desk: AgentVersion, sam: Any, text: str) -> None:
+        assert submitted(by=sam, agent=text) is None
+
+    @each_nasty_text
     def test_an_idempotency_key(self, desk: AgentVersion, sam: Any, text: str) -> None:
         task = submitted(by=sam, idempotency_key=text)
         assert task is None or task.idempotency_key == text
