@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import structlog
@@ -78,7 +78,15 @@ class NotDone(Exception):
 class Wire(Protocol):
     """One provider's protocol, with its client."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect:
+        """What its strict mode takes."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The key that it sends, which is never shown, whoever echoes it."""
+        ...
 
     def body(self, talk: Conversation, tools: tuple[Offered, ...], abilities: Abilities, most: int) -> dict[str, Any]:
         """The request as it goes out; `most` is the limit of output tokens."""
@@ -224,6 +232,8 @@ class Model:
             # A mistake of ours, or a new surprise of an SDK; its text is not shown, since it may hold anything.
             log.error("model.unexpected", model=self.name, error=type(error).__name__, where=_where(error))
             failed = failure(Kind.WRONG_REQUEST, self.name, f"{type(error).__name__} while asking")
+        if self.wire.key:
+            failed = replace(failed, message=failed.message.replace(self.wire.key, "…"))
         return failed, Usage() if failed.unbilled else None
 
     def _wait_or_give_up(self, failed: Failure, tried: int, until: float) -> None:
@@ -322,4 +332,3 @@ def _alarm(model: str) -> None:
             return
         _alarms[model] = now
     log.error("model.unauthorised", model=model, hint="Check the key and the account; docs/models.md says where.")
-

@@ -35,6 +35,8 @@ RESULT_TOKENS = 30_000
 """What the results of a task may take in one request before older ones are shortened."""
 SHORT = 600
 """Characters that are left of a shortened result."""
+MARKS = 50
+"""Tokens that the marks around a result take, and the sentence where it is shortened."""
 SAID = 2_000
 """Characters that are shown of an answer that was no legal call."""
 
@@ -142,8 +144,8 @@ def _turn(request: ProposalRequest) -> str:
     if request.turn == "plan":
         most = request.agent.limits.max_plan_steps
         return (
-            f"No plan is in force. Call propose_plan with the steps for what is left to do (at most {most}), or finish, "
-            "ask or escalate."
+            f"No plan is in force. Call propose_plan with the steps for what is left to do (at most {most}), or "
+            "finish, ask or escalate."
         )
     if request.planned is None:
         return "Every step of the plan is done. Call finish, or propose_plan for what is left, or ask or escalate."
@@ -166,7 +168,7 @@ def _shown_results(request: ProposalRequest, budget: int) -> list[str]:
     short: list[str] = []
     for entry in request.history:
         whole = compact(entry.result) if isinstance(entry, PastCall) else ""
-        if shown and sum(map(tokens, shown)) + tokens(whole) > budget:
+        if shown and sum(map(tokens, shown)) + tokens(whole) + MARKS > budget:
             shown = [was if index in kept else less for index, (was, less) in enumerate(zip(shown, short, strict=True))]
         most = max(budget - sum(map(tokens, shown)), budget // 2) * 3
         shown.append(_result(entry, whole, whole[:most]))

@@ -110,7 +110,7 @@ class _Translation:
     def _alternatives(self, schema: Schema) -> Schema:
         if len(set(schema) & {"anyOf", "oneOf"}) > 1 or set(schema) & (_OBJECT | {"items", "enum", "const"}):
             raise Untranslatable("alternatives with something beside them")
-        options = [self.node(option) for option in schema.get("anyOf", schema.get("oneOf"))]
+        options = [self.node(option) for option in schema.get("anyOf") or schema["oneOf"]]
         return self._described({"anyOf": options}, schema)
 
     def _values(self, schema: Schema) -> Schema:
