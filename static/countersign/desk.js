@@ -37,4 +37,61 @@
       if (details) details.open = open;
     }
   });
+
+  // --- The review page: a key goes to an answer, and never sends one -----------------------------------------
+
+  const KEYS = { a: "approve", e: "edit", r: "reject" };
+  const TYPING = "input, textarea, select, [contenteditable]";
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPING)) return;
+    const answer = document.getElementById("review") && document.getElementById(`answer-${KEYS[event.key]}`);
+    if (!answer) return;
+    event.preventDefault();
+    answer.open = true;
+    const first = event.key === "a" ? "button[type=submit]" : "textarea, input:not([type=hidden]), select";
+    answer.querySelector(first)?.focus();
+  });
+
+  // --- The YAML editor: numbers beside the lines, and a way to the wrong ones --------------------------------
+
+  document.addEventListener("DOMContentLoaded", () => {
+    const box = document.querySelector(".cs-editor__box");
+    if (!box) return;
+    const text = box.querySelector("textarea");
+    const lines = box.querySelector(".cs-editor__lines");
+    const wrong = new Set(box.dataset.wrongLines.split(" ").filter(Boolean).map(Number));
+
+    const number = () => {
+      const count = text.value.split("\n").length;
+      if (lines.childElementCount === count) return;
+      lines.replaceChildren(
+        ...Array.from({ length: count }, (_, index) => {
+          const line = document.createElement("div");
+          const mark = document.createElement("span");
+          mark.textContent = index + 1;
+          if (wrong.has(index + 1)) mark.className = "cs-wrong-line";
+          line.append(mark);
+          return line;
+        }),
+      );
+    };
+    const follow = () => { lines.scrollTop = text.scrollTop; };
+    lines.style.height = `${text.offsetHeight}px`;
+    new ResizeObserver(() => { lines.style.height = `${text.offsetHeight}px`; follow(); }).observe(text);
+    text.addEventListener("input", number);
+    text.addEventListener("scroll", follow);
+    number();
+
+    document.addEventListener("click", (event) => {
+      const line = Number(event.target.closest("[data-line]")?.dataset.line);
+      if (!line) return;
+      const before = text.value.split("\n").slice(0, line - 1).join("\n");
+      const start = before ? before.length + 1 : 0;
+      const end = text.value.indexOf("\n", start);
+      text.focus();
+      text.setSelectionRange(start, end < 0 ? text.value.length : end);
+      text.scrollTop = Math.max(0, (line - 4) * (text.scrollHeight / lines.childElementCount));
+    });
+  });
 })();

@@ -1,0 +1,32 @@
+"""How is a tool, an agent or everything stopped at once? A denial in force for everyone, until it is lifted."""
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models.functions import Now
+
+from agents.errors import Invalid, Stale
+from agents.models import Agent, KillSwitch
+from agents.storable import storable_text
+from tools.registry import registry
+
+MAX_WHY = 300
+
+
+def engage(*, why: str, by: User, agent: Agent | None = None, tool: str = "") -> KillSwitch:
+    """Denies from now on: this tool, this agent, or both at their widest. Work under way is not interrupted.
+
+    Raises Invalid without a reason, which everybody who meets the denial reads, and for a tool that is not known.
+    """
+    if not why.strip() or len(why) > MAX_WHY or storable_text(why) != why:
+        raise Invalid(f"Say why in 1 to {MAX_WHY} readable characters: everybody who is stopped reads it.", field="why")
+    if tool and tool not in registry:
+        raise Invalid(f"There is no tool “{tool}”.", field="tool")
+    return KillSwitch.objects.create(agent=agent, tool=tool, why=why, engaged_by=by)
+
+
+def lift(switch_id: int) -> KillSwitch:
+    """Ends a denial. Raises Stale when somebody did so before."""
+    with transaction.atomic():
+        if not KillSwitch.objects.filter(pk=switch_id, lifted_at=None).update(lifted_at=Now()):
+            raise Stale("This kill switch is lifted already.")
+        return KillSwitch.objects.get(pk=switch_id)

@@ -1,0 +1,49 @@
+"""The record of decisions: who decided what, when and how."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.html import format_html
+
+from agents.admin.base import ReadOnlyAdmin
+from agents.templatetags.countersign import cut, visible
+from review.models import Decision
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "person", "answer", "about", "said", "via")
+    list_filter = ("answer", "via")
+    list_select_related = ("person", "request")
+    ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Decision]:
+        return Decision.objects.defer("request__shown", "details")
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A decision is read where it was made: on its review's page."""
+        if request.method != "GET" or not self.has_view_permission(request):
+            raise PermissionDenied
+        number = int(object_id) if object_id.isascii() and object_id.isdecimal() and len(object_id) < 19 else None
+        decision = get_object_or_404(Decision, pk=number)
+        return redirect("admin:review_reviewrequest_change", decision.request_id)
+
+    @admin.display(description="About")
+    def about(self, decision: Decision) -> str:
+        one_line = cut(" ".join(visible(decision.request.title[:400]).split()), 120)
+        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line)
+
+    @admin.display(description="Comment")
+    def said(self, decision: Decision) -> str:
+        one_line = cut(" ".join(visible(decision.comment[:400]).split()), 120)
+        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line)

@@ -1,0 +1,185 @@
+"""What does a person fill in for each answer? A form for each, with what is required and what it does, in words."""
+
+import json
+from typing import Any
+
+from django import forms
+
+from agents.admin.forms import RefusableForm, VerbatimField
+from review.models import Answer
+from review.services import Given
+
+
+class AnswerForm(RefusableForm):
+    """One answer to a review request. It is bound to the digest of what was on the screen."""
+
+    says = ""
+    """What happens when it is sent."""
+    comment_label = "Comment"
+    comment_needed = False
+    tone = ""
+    """How its button looks: main, bad, or plain."""
+
+    digest = forms.CharField(widget=forms.HiddenInput)
+    comment = VerbatimField(required=False, widget=forms.Textarea(attrs={"rows": 3}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        comment = self.fields["comment"]
+        comment.label = self.comment_label
+        comment.required = self.comment_needed
+        comment.error_messages["required"] = f"{self.comment_label} is empty: say it in a sentence."
+        # Last, below what an answer asks beside it.
+        self.order_fields([name for name in self.fields if name != "comment"])
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"])
+
+    def refuse(self, refused: Any) -> None:
+        """What the services call a reason or guidance is typed as the comment here."""
+        if refused.field in ("reason", "guidance", "feedback"):
+            self.add_error("comment", refused.message)
+        else:
+            super().refuse(refused)
+
+
+class ApproveForm(AnswerForm):
+    says = "It runs with exactly these arguments."
+    tone = "main"
+
+
+class ConfirmEditForm(AnswerForm):
+    """The last step of an edit: exactly the arguments whose difference was shown."""
+
+    says = "It runs with the changed arguments."
+    tone = "main"
+    arguments = forms.JSONField(widget=forms.HiddenInput)
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], arguments=self.cleaned_data["arguments"])
+
+
+class RejectForm(AnswerForm):
+    says = "It does not run. The agent reads your feedback and proposes something else."
+    comment_label = "Feedback"
+    comment_needed = True
+    tone = "bad"
+
+
+class AcceptForm(AnswerForm):
+    says = "You vouch for it, and the task goes on."
+    tone = "main"
+
+
+class RetryForm(AnswerForm):
+    says = "It runs once more, as a new call with a new key."
+
+
+class HappenedForm(AnswerForm):
+    says = "You know that it took effect. The task goes on with the result that you give."
+    tone = "main"
+    result = VerbatimField(
+        required=False,
+        label="Its result",
+        help_text="What the tool would have answered: JSON or text. The next steps read it.",
+        widget=forms.Textarea(attrs={"rows": 3, "class": "cs-mono"}),
+    )
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], result=_json_or_text(self.cleaned_data["result"]))
+
+
+class NotHappenedForm(AnswerForm):
+    says = "You know that it took no effect. It runs now, with the same key."
+
+
+class ExtendForm(AnswerForm):
+    says = "The task goes on with more steps."
+    comment_label = "Guidance for the agent"
+    tone = "main"
+    steps = forms.IntegerField(
+        label="More steps", min_value=1, initial=5, widget=forms.NumberInput(attrs={"min": 1, "inputmode": "numeric"})
+    )
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], steps=self.cleaned_data["steps"])
+
+
+class RespondForm(AnswerForm):
+    says = "The agent goes on with what you tell it."
+    comment_label = "Guidance for the agent"
+    comment_needed = True
+    tone = "main"
+
+
+class TakeOverForm(AnswerForm):
+    says = "You own the task from now on. The agent does nothing until you finish it or give it back."
+
+
+class FinishForm(AnswerForm):
+    says = "The task is complete, with your result."
+    tone = "main"
+    result = VerbatimField(
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"required": "The result is empty: say what came of the task."},
+        help_text="The submitter reads it.",
+    )
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], result=self.cleaned_data["result"])
+
+
+class FinishWithJsonForm(FinishForm):
+    """For an agent whose results have a schema."""
+
+    result = forms.JSONField(  # type: ignore[assignment]
+        widget=forms.Textarea(attrs={"rows": 5, "class": "cs-mono"}),
+        help_text="JSON, as the agent's result schema wants it.",
+        error_messages={"invalid": "This is no JSON.", "required": "The result is empty."},
+    )
+
+
+class GiveBackForm(AnswerForm):
+    says = "The agent makes a new plan with what you tell it."
+    comment_label = "Guidance for the agent"
+    comment_needed = True
+
+
+class TerminateForm(AnswerForm):
+    says = "The task ends without a result. The submitter reads the reason."
+    comment_label = "Reason"
+    comment_needed = True
+    tone = "bad"
+
+
+FORMS: dict[str, type[AnswerForm]] = {
+    Answer.APPROVE: ApproveForm,
+    Answer.EDIT: ConfirmEditForm,
+    Answer.REJECT: RejectForm,
+    Answer.ACCEPT: AcceptForm,
+    Answer.RETRY: RetryForm,
+    Answer.HAPPENED: HappenedForm,
+    Answer.NOT_HAPPENED: NotHappenedForm,
+    Answer.EXTEND: ExtendForm,
+    Answer.RESPOND: RespondForm,
+    Answer.TAKE_OVER: TakeOverForm,
+    Answer.FINISH: FinishForm,
+    Answer.GIVE_BACK: GiveBackForm,
+    Answer.TERMINATE: TerminateForm,
+}
+
+
+def form_class(answer: str, result_schema: dict[str, Any] | None) -> type[AnswerForm]:
+    """The form of an answer; a result is typed as JSON where the agent's results have a schema."""
+    if answer == Answer.FINISH and result_schema:
+        return FinishWithJsonForm
+    return FORMS[answer]
+
+
+def _json_or_text(typed: str) -> Any:
+    if not typed.strip():
+        return None
+    try:
+        return json.loads(typed)
+    except ValueError:
+        return typed

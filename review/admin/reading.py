@@ -1,0 +1,113 @@
+"""What does a reviewer see? What was shown when the request opened, as it is stored, and what changed since."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from review.difference import difference
+from review.models import Kind, RequestStatus, ReviewRequest
+from tools.registry import Tool, registry
+
+STEPS_SHOWN = 25
+
+Person = AbstractBaseUser | AnonymousUser
+
+QUESTIONS = {
+    Kind.PLAN: "The agent wants to do this",
+    Kind.ACTION: "This will happen if you approve",
+    Kind.RESULT: "This ran, and a person has to say whether it succeeded",
+    Kind.IN_DOUBT: "This was started, and nobody knows whether it happened",
+    Kind.LIMIT: "The task is at its limit",
+    Kind.ESCALATION: "The agent hands this over",
+    Kind.TAKEOVER: "A person works on this task",
+}
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    request: ReviewRequest
+    question: str
+    reasons: list[dict[str, Any]]
+    action: dict[str, Any] | None
+    plan: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+    steps_left_out: int
+    evidence: dict[str, Any]
+    reopened: list[dict[str, Any]]
+    """What changed since an earlier approval, which is void now."""
+    claimed_by_other: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.request.status == RequestStatus.OPEN
+
+
+def read_review(request: ReviewRequest, person: Person) -> ReviewPage:
+    shown = request.shown
+    steps = shown.get("steps") or []
+    evidence = dict(shown.get("evidence") or {})
+    return ReviewPage(
+        request=request,
+        question=_question(request, evidence),
+        reasons=request.reasons,
+        action=shown.get("action"),
+        plan=_plan(request, shown),
+        steps=steps[-STEPS_SHOWN:],
+        steps_left_out=max(len(steps) - STEPS_SHOWN, 0),
+        evidence=evidence,
+        reopened=_reopened(evidence),
+        claimed_by_other=claimed_by_other(request, person),
+    )
+
+
+def claimed_by_other(request: ReviewRequest, person: Person) -> bool:
+    """Does somebody else look at it right now? A claim that has run out is none."""
+    holds = request.claimed_by_id not in (None, person.pk)
+    return holds and request.claimed_until is not None and request.claimed_until > timezone.now()
+
+
+def next_open(person: Person) -> ReviewRequest | None:
+    """The open request that this person should look at next: by risk, then age; not their own, not another's."""
+    return decidable(person).order_by("-risk", "id").only("pk").first()
+
+
+def decidable(person: Person) -> QuerySet[ReviewRequest]:
+    free = Q(claimed_by=None) | Q(claimed_by=person.pk) | Q(claimed_until__lte=Now())
+    taken_over_by_other = Q(kind=Kind.TAKEOVER) & ~Q(task__owner=person.pk)
+    rows = ReviewRequest.objects.filter(free, status=RequestStatus.OPEN)
+    return rows.exclude(task__submitted_by=person.pk).exclude(taken_over_by_other)
+
+
+def tool_of(request: ReviewRequest) -> Tool | None:
+    """The tool of the action in question, if it is still registered here."""
+    if request.action is None or request.action.tool not in registry:
+        return None
+    return registry.get(request.action.tool)
+
+
+def _question(request: ReviewRequest, evidence: dict[str, Any]) -> str:
+    if request.kind == Kind.RESULT and request.action_id is None:
+        return "The agent is not sure of its result"
+    return QUESTIONS[Kind(request.kind)]
+
+
+def _plan(request: ReviewRequest, shown: dict[str, Any]) -> list[dict[str, Any]]:
+    """The plan that is asked about, or else the one in force."""
+    asked = shown.get("asked")
+    if request.kind == Kind.PLAN and isinstance(asked, dict):
+        return asked.get("steps") or []
+    return shown.get("plan") or []
+
+
+def _reopened(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    changes: list[dict[str, Any]] = []
+    seen = evidence.get("precondition")
+    if isinstance(seen, dict) and "approved_with" in seen:
+        changes += difference(seen["approved_with"], seen.get("now"))
+    if evidence.get("was_digest") and evidence.get("was_digest") != evidence.get("now_digest"):
+        changes += difference(evidence["was_digest"], evidence["now_digest"], "/digest")
+    return changes
