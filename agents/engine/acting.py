@@ -1,30 +1,25 @@
-"""How does an action run? Validate, perhaps park, write ahead, call, verify, record."""
+"""How does an action start? Validated, then refused, parked, or written ahead and called."""
 
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
-from agents.changes import Change, Parking, changing
+from agents.changes import Change, Parking
 from agents.engine import calling
-from agents.engine.calling import Answered, NotDone, Outcome, TryLater, Unknown
-from agents.engine.clock import backoff, margin
 from agents.engine.identity import action_digest, digest_now, new_key
-from agents.engine.leases import WORKER, Lease
+from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, park_in_doubt, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
+from agents.engine.settling import fail, nothing_happened_yet, record, settle
 from agents.engine.story import Story, denials_now
-from agents.errors import LeaseLost
 from agents.models import Action, Step
 from agents.policy import call_digest, denied_now, judge_action
 from agents.policy.verdict import Verdict
-from agents.states import ActionStatus, ParkedFor, StepKind, StepStatus, TaskStatus
+from agents.states import ActionStatus, ParkedFor, StepKind
 from agents.storable import storable, storable_text
 from tools.registry import Effect, Tool, registry
 from tools.schema import InvalidArguments
-
-OUTCOME_UNKNOWN = "action.outcome_unknown"
 
 
 def propose_action(lease: Lease, story: Story, next_: Next) -> None:
@@ -116,32 +111,20 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
 
     Present denials still win, and a canceled task makes no further attempt where nothing has happened.
     """
-    unharmed = action.effect == Effect.READ or (
-        action.attempt_until is None and (action.error or {}).get("code") != OUTCOME_UNKNOWN
-    )
+    unharmed = nothing_happened_yet(action)
     with story.change(lease) as change:
         if change.task.cancel_requested_at and unharmed:
-            _fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
+            fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
             return
         denied = denied_now(tool.name, story.definition, denials_now(change.task))
         if denied and unharmed:
-            _fail(change, action, denied.code(), denied.message())
+            fail(change, action, denied.code(), denied.message())
             return
         if denied:
             park_in_doubt(change, action, f"An earlier attempt may have happened, and now: {denied.message()}")
             return
         _open_attempt(change, action, tool)
     _call_and_record(lease, story, action, tool)
-
-
-def record(lease: Lease, story: Story, action: Action, tool: Tool, outcome: Outcome) -> None:
-    """Records what came of a started action; an outcome that comes too late is journaled and changes nothing."""
-    try:
-        with story.change(lease) as change:
-            _settle(change, story, action, tool, outcome)
-    except LeaseLost:
-        _journal_late(action, outcome)
-        raise
 
 
 def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict) -> None:
@@ -161,7 +144,7 @@ def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[s
             started_at=change.now,
             attempts=1,
         )
-        _settle(change, story, action, tool, outcome)
+        settle(change, story, action, tool, outcome)
 
 
 def _ask_people(
@@ -239,95 +222,6 @@ def _call_and_record(lease: Lease, story: Story, action: Action, tool: Tool) -> 
     record(lease, story, action, tool, outcome)
 
 
-def _settle(change: Change, story: Story, action: Action, tool: Tool, outcome: Outcome) -> None:
-    change.set(invalid_in_a_row=0)
-    match outcome:
-        case Answered():
-            _settle_answer(change, story, action, tool, outcome)
-        case NotDone(message):
-            _fail(change, action, "tool.nothing_happened", message)
-        case TryLater(message, retry_after):
-            _wait(change, story, action, message, retry_after)
-        case Unknown(message):
-            _settle_unknown(change, story, action, tool, message)
-
-
-def _settle_answer(change: Change, story: Story, action: Action, tool: Tool, answered: Answered) -> None:
-    seen = {"result": answered.result, "verification": answered.verification}
-    if answered.verified or (answered.verified is None and action.effect == Effect.READ):
-        change.move_action(action, ActionStatus.SUCCEEDED, **seen)
-        change.settle_step(action.step, StepStatus.DONE)
-    elif action.effect == Effect.READ or tool.unverified != "review":
-        change.move_action(action, ActionStatus.FAILED, **seen)
-        message = f"{action.tool} answered, and its answer did not pass verification."
-        refuse_step(
-            change,
-            action.step,
-            "tool.unverified",
-            message,
-            result=answered.result,
-            verification=answered.verification,
-        )
-    else:
-        change.move_action(action, ActionStatus.AWAITING_REVIEW, attempt_until=None, **seen)
-        if answered.verification is None:
-            why = f"“{action.sentence}” ran, and the tool has no verifier: a person says whether it succeeded."
-            code = "result.no_verifier"
-        else:
-            why = f"“{action.sentence}” ran, and its outcome did not pass verification."
-            code = "result.unverified"
-        change.park(Parking(ParkedFor.RESULT, reason(code, why), action.step, action, seen))
-
-
-def _settle_unknown(change: Change, story: Story, action: Action, tool: Tool, message: str) -> None:
-    """Nobody knows whether it happened: repeat what is safe to repeat, ask who can know, else ask a person."""
-    if action.effect == Effect.RECONCILABLE and action.attempt_until is not None:
-        change.move(TaskStatus.WAITING, wake_at=max(action.attempt_until + margin(), change.now))
-        change.event("action.outcome_unknown", action=action.pk, message=message)
-    elif action.effect == Effect.ONCE:
-        park_in_doubt(change, action, message)
-    elif not _back_off(change, action, _error(OUTCOME_UNKNOWN, message)):
-        _give_up(change, story, action, message)
-
-
-def _wait(change: Change, story: Story, action: Action, message: str, retry_after: float | None) -> None:
-    """Nothing happened this time: back off in the database, a few times; then a person is asked."""
-    unknown_before = (action.error or {}).get("code") == OUTCOME_UNKNOWN
-    error = _error(OUTCOME_UNKNOWN if unknown_before else "tool.unavailable", message)
-    if not _back_off(change, action, error, retry_after):
-        _give_up(change, story, action, message)
-
-
-def _back_off(change: Change, action: Action, error: dict[str, str], retry_after: float | None = None) -> bool:
-    """Puts the task to sleep until the next attempt; False when there have been enough."""
-    wait = backoff(action.attempts, retry_after)
-    change.move_action(action, ActionStatus.STARTED, attempt_until=None, error=error)
-    if wait is None:
-        return False
-    change.move(TaskStatus.WAITING, wake_at=change.now + wait, notice=f"Waiting for {action.tool}: {error['message']}")
-    return True
-
-
-def _give_up(change: Change, story: Story, action: Action, message: str) -> None:
-    """Hands a tool that stays down to a person, and tells the submitter what could not be done or checked."""
-    known = f"{action.tool} did not answer in {action.attempts} attempts: {message}"
-    if action.effect != Effect.READ and (action.error or {}).get("code") == OUTCOME_UNKNOWN:
-        park_in_doubt(change, action, known)
-        return
-    _fail(change, action, "tool.unavailable", known)
-    told = f"This could not be done or checked: {action.sentence}"
-    hand_over(change, story.definition, reason("tool.unavailable", known), step=action.step, told=told)
-
-
-def _fail(change: Change, action: Action, code: str, message: str) -> None:
-    change.move_action(action, ActionStatus.FAILED, error=_error(code, message))
-    refuse_step(change, action.step, code, message)
-
-
-def _error(code: str, message: str) -> dict[str, str]:
-    return {"code": code, "message": message}
-
-
 def _add_step(change: Change, next_: Next, verdict: Verdict) -> Step:
     proposal, planned = next_.proposal, next_.planned
     return change.add_step(
@@ -362,9 +256,3 @@ def _fingerprint(lease: Lease, tool: Tool, arguments: dict[str, Any]) -> dict[st
 
 def _deadline(tool: Tool) -> timedelta:
     return timedelta(seconds=tool.deadline_seconds)
-
-
-def _journal_late(action: Action, outcome: Outcome) -> None:
-    """Writes down an outcome that came back to a worker that had lost its lease. Nothing else changes."""
-    with changing(action.task_id, Q(), actor=f"worker:{WORKER}") as change:
-        change.event("action.late_outcome", action=action.pk, outcome=type(outcome).__name__, detail=vars(outcome))

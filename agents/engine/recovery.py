@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from agents.engine import acting, calling
+from agents.engine import acting, calling, settling
 from agents.engine.calling import NotDone, Unknown
 from agents.engine.clock import backoff, margin
 from agents.engine.leases import Lease
@@ -67,10 +67,10 @@ def _reconcile(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
             change.move_action(action, ActionStatus.STARTED, attempt_until=None)
     if found.happened:
         outcome = calling.verified(tool, found.result, action.arguments, context)
-        acting.record(lease, story, action, tool, outcome)
+        settling.record(lease, story, action, tool, outcome)
     elif backoff(action.attempts) is None:
         message = f"{tool.name} says that it did not happen, after {action.attempts} attempts."
-        acting.record(lease, story, action, tool, NotDone(message))
+        settling.record(lease, story, action, tool, NotDone(message))
 
 
 def _ask_later(lease: Lease, story: Story, action: Action, message: str) -> None:
