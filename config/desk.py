@@ -27,12 +27,22 @@ class Link:
 
 SIDEBAR: dict[str, tuple[Link, ...]] = {
     "Work": (
+        Link("Front page", "home", "admin:index", "agents.view_agenttask"),
         Link("Tasks", "task_alt", "admin:agents_agenttask_changelist", "agents.view_agenttask"),
         Link("Review queue", "approval", "admin:review_reviewrequest_changelist", "review.view_reviewrequest"),
+    ),
+    "Record": (
+        Link("Decisions", "gavel", "admin:review_decision_changelist", "review.view_decision"),
+        Link("Model calls", "network_node", "admin:agents_modelcall_changelist", "agents.view_modelcall"),
     ),
     "Agents": (
         Link("Agents", "smart_toy", "admin:agents_agent_changelist", "agents.view_agent"),
         Link("Versions", "history", "admin:agents_agentversion_changelist", "agents.view_agentversion"),
+    ),
+    "Operations": (
+        Link("Kill switches", "emergency_home", "admin:agents_killswitch_changelist", "agents.view_killswitch"),
+        Link("Workers", "memory", "admin:agents_workerprocess_changelist", "agents.view_workerprocess"),
+        Link("API keys", "key", "admin:agents_apikey_changelist", "agents.view_apikey"),
     ),
     "Sample desk": (Link("Shop", "storefront", "admin:app_list", "shop.view_order", app="shop"),),
     "People": (
@@ -80,6 +90,11 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Countersign",
     "SITE_HEADER": "Countersign",
     "SITE_SYMBOL": "approval",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("countersign/favicon.svg")}
+    ],
+    "DASHBOARD_CALLBACK": "review.admin.front.dashboard",
+    "GLOBAL_CALLBACK": "review.admin.front.everywhere",
     "STYLES": [lambda request: static("countersign/desk.css")],
     "SCRIPTS": [lambda request: static("countersign/desk.js")],
     "COLORS": {"primary": INK},

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
@@ -29,7 +30,7 @@ LINES_SHOWN = 200
 
 @admin.register(AgentTask)
 class TaskAdmin(ReadOnlyAdmin):
-    list_display = ("number", "what", "state", "agent", "submitted_by", "steps", "created_at")
+    list_display = ("number", "what", "state", "agent", "submitted_by", "steps", "submitted")
     list_display_links = ("number", "what")
     list_filter = ("status", "agent", SubmitterFilter, "priority")
     list_select_related = ("agent", "submitted_by")
@@ -77,7 +78,16 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Steps")
     def steps(self, task: AgentTask) -> str:
-        return f"{task.steps_taken} of {task.max_steps}"
+        return format_html('<span class="cs-nowrap">{} of {}</span>', task.steps_taken, task.max_steps)
+
+    @admin.display(description="Submitted")
+    def submitted(self, task: AgentTask) -> str:
+        return format_html(
+            '<time class="cs-nowrap" datetime="{}" title="{}">{}</time>',
+            task.created_at.isoformat(),
+            f"{task.created_at:%d %b %Y %H:%M:%S}",
+            f"{timezone.localtime(task.created_at):%d %b %H:%M}",
+        )
 
     # --- The pages
 

@@ -57,7 +57,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 @admin.register(ReviewRequest)
 class ReviewRequestAdmin(ReadOnlyAdmin):
-    list_display = ("what", "kind", "how_risky", "agent", "submitter", "why", "age", "claim")
+    list_display = ("what", "how_risky", "kind", "agent", "submitter", "age", "claim")
     list_display_links = ("what",)
     list_filter = ("kind", "risk", "task__agent", StatusFilter)
     list_before_template = "countersign/chips.html"
@@ -100,14 +100,18 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().changelist_view(request, {"title": "Review queue"} | (extra_context or {}))
 
-    @admin.display(description="What")
+    @admin.display(description="What, and why it is asked")
     def what(self, asked: ReviewRequest) -> str:
-        one_line = cut(" ".join(visible(asked.title[:400]).split()), 160)
-        hint = "You submitted this task, so somebody else decides." if asked.is_mine else ""  # type: ignore[attr-defined]
+        why = asked.reasons[0]["message"] if asked.reasons else ""
+        if why == asked.title:
+            why = asked.task.goal
+        if asked.is_mine:  # type: ignore[attr-defined]
+            why = "You submitted this task, so somebody else decides."
         return format_html(
-            '<span class="cs-cell" dir="auto">{}</span>{}',
-            one_line,
-            format_html('<span class="cs-hint">{}</span>', hint) if hint else "",
+            '<span class="cs-cell" dir="auto">{}</span><span class="cs-cell cs-why" dir="auto" title="{}">{}</span>',
+            _one_line(asked.title),
+            visible(why[:1000]),
+            _one_line(why),
         )
 
     @admin.display(description="Risk")
@@ -121,12 +125,6 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     @admin.display(description="Submitter")
     def submitter(self, asked: ReviewRequest) -> str:
         return asked.task.submitted_by.get_username()
-
-    @admin.display(description="Why")
-    def why(self, asked: ReviewRequest) -> str:
-        first = asked.reasons[0]["message"] if asked.reasons else ""
-        one_line = cut(" ".join(visible(first[:300]).split()), 110)
-        return format_html('<span class="cs-cell cs-why" dir="auto" title="{}">{}</span>', first[:1000], one_line)
 
     @admin.display(description="Age")
     def age(self, asked: ReviewRequest) -> str:
@@ -235,8 +233,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     def _onwards(self, request: HttpRequest, asked: ReviewRequest, answer: Answer) -> HttpResponseRedirect:
         """On to the next open request, or back to the queue; what was done is said, with the way to its task."""
         task = reverse("admin:agents_agenttask_change", args=[asked.task_id])
-        said = cut(" ".join(visible(asked.title[:400]).split()), 120)
-        done = format_html('{}: {} <a href="{}">Task {}</a>', answer.label, said, task, asked.task_id)
+        done = format_html('{}: {} <a href="{}">Task {}</a>', answer.label, _one_line(asked.title), task, asked.task_id)
         messages.success(request, done)
         if answer == Answer.TAKE_OVER:
             opened = ReviewRequest.objects.filter(task=asked.task_id, status=RequestStatus.OPEN).first()
@@ -283,7 +280,6 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "original": asked,
             "title": f"Review {asked.pk}",
             "page": page,
             "asked": asked,
@@ -318,3 +314,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             )
             offered.append({"answer": answer, "label": answer.label, "form": form, "sent": sent})
         return offered
+
+
+def _one_line(text: str) -> str:
+    return cut(" ".join(visible(text[:400]).split()), 160)
