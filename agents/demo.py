@@ -6,7 +6,7 @@ Everything here is idempotent: a second start adds nothing.
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
 from agents import services
@@ -71,8 +71,8 @@ EXAMPLES = (
     Example(
         "The step limit",
         "Where is order 1018?",
-        "Two steps are not enough: a reviewer extends the limit, or ends the task.",
-        max_steps=2,
+        "Three steps are not enough: a reviewer extends the limit, or ends the task.",
+        max_steps=3,
     ),
     Example(
         "Nobody understands it",
@@ -100,7 +100,10 @@ def prepare(passwords: dict[str, str] | None = None) -> list[SignIn]:
 
     seed.seed()
     with transaction.atomic():
+        seeing = Permission.objects.filter(content_type__app_label="shop", codename__startswith="view_")
         people = [_person(name, group, (passwords or {}).get(name, name)) for name, group, _ in PEOPLE]
+        for person in people:
+            person.user_permissions.add(*seeing)
         _agent(created_by=people[-1])
         _tell_stories()
     return [SignIn(name, role, (passwords or {}).get(name, name)) for name, _, role in PEOPLE]
