@@ -49,7 +49,7 @@ EXAMPLES = (
     Example(
         "A refund that waits for a person",
         "Refund order 1042, the kettle arrived broken",
-        "Two lookups run by themselves; the refund waits for a countersignature, then happens once.",
+        "The lookups run by themselves; the refund waits for a countersignature, then happens once.",
     ),
     Example(
         "A question answered without anyone",

@@ -60,8 +60,8 @@ Unverified = Literal["review", "retry_by_model"]
 class Tool:
     """One thing an agent can do. InvalidTool is raised for one that contradicts itself.
 
-    `run` takes normalised arguments and answers plain JSON, as `reconcile` does, whatever functions were given. `verify`
-    never raises: a check that could not be made has failed.
+    `run` and `reconcile` answer plain JSON, whatever functions were given for them; `run` takes normalised arguments.
+    `verify` never raises: a check that could not be made has failed.
     """
 
     name: str

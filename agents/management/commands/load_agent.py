@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
-from agents.definition import loading
+from agents.definition import AgentDefinition, loading
+from agents.models import AgentVersion
 from agents.versions import publish
 
 
@@ -24,11 +26,18 @@ class Command(BaseCommand):
             if options["check"]:
                 self.stdout.write(f"{path}: fine")
             else:
-                version = publish(definition, by=None, note=options["note"])
+                version = _publish(definition, options["note"])
                 self.stdout.write(f"{path}: {version}")
 
 
-def _read(path: Path) -> Any:
+def _publish(definition: AgentDefinition, note: str) -> AgentVersion:
+    try:
+        return publish(definition, by=None, note=note)
+    except DatabaseError as error:
+        raise CommandError(f"The database takes no agent: {error}. Is it migrated (`manage.py migrate`)?") from None
+
+
+def _read(path: Path) -> AgentDefinition:
     try:
         return loading.parse(path.read_text(encoding="utf-8"), source=str(path))
     except (OSError, UnicodeDecodeError) as error:
