@@ -13,7 +13,7 @@ os.environ.update(
     SECRET_KEY="for-tests-only-" + "0123456789abcdef" * 3,
     ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
     COUNTERSIGN_PLAIN_HTTP="true",
-    COUNTERSIGN_APPS="tools.examples.shop",
+    COUNTERSIGN_APPS="tools.examples.shop,tests.desk",
     COUNTERSIGN_DEMO="false",
     LOG_LEVEL="WARNING",
 )

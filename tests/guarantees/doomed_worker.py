@@ -1,0 +1,133 @@
+"""How does a real process die between two statements? It kills (or stops) itself at the commit that it was told.
+
+Started as a process of its own. It loads Django once, then reads orders from its standard input, one JSON object a
+line, and forks a child for each, which lives one life: it does one thing with a database connection of its own, and
+ends before or after its n-th commit, whatever code that commit belongs to. Nothing of ours is patched.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+BEFORE = "before"
+
+
+def end_at(number: int, moment: str, by: signal.Signals) -> Callable[[], int]:
+    """Arranges this process's end around its commit of that number; 0 is never. Gives a counter of commits."""
+    from django.db.backends.base.base import BaseDatabaseWrapper
+
+    commits = 0
+    commit = BaseDatabaseWrapper._commit
+
+    def counted(connection: BaseDatabaseWrapper) -> None:
+        nonlocal commits
+        commits += 1
+        mine = commits == number
+        if mine and moment == BEFORE:
+            os.kill(os.getpid(), by)
+        commit(connection)
+        if mine and moment != BEFORE:
+            os.kill(os.getpid(), by)
+
+    BaseDatabaseWrapper._commit = counted
+    return lambda: commits
+
+
+def work(**_: Any) -> None:
+    """Does what there is to do."""
+    from agents.engine.loop import work_once
+
+    while work_once():
+        pass
+
+
+def submit(goal: str, person: str) -> None:
+    from django.contrib.auth.models import User
+
+    from agents import services
+
+    services.submit(agent="desk", goal=goal, by=User.objects.get(username=person))
+
+
+def decide(request: int, person: str, answer: str) -> None:
+    from django.contrib.auth.models import User
+
+    from review.models import ReviewRequest
+    from review.services import decide
+
+    asked = ReviewRequest.objects.get(pk=request)
+    decide(request, User.objects.get(username=person), answer, asked.digest)
+
+
+VERBS: dict[str, Callable[..., None]] = {"work": work, "submit": submit, "decide": decide}
+
+
+def live(order: dict[str, Any], say: int) -> None:
+    """One life, in the child."""
+    from django.conf import settings
+    from django.db import connections
+
+    for name, value in order["settings"].items():
+        setattr(settings, name, value)
+    commits = end_at(order["at"], order["moment"], signal.Signals[order["by"]])
+    error = ""
+    try:
+        VERBS[order["verb"]](**order["arguments"])
+    except Exception as raised:
+        error = f"{type(raised).__name__}: {raised}"
+    connections.close_all()
+    os.write(say, json.dumps({"commits": commits(), "error": error}).encode())
+
+
+def give_birth(order: dict[str, Any]) -> tuple[int, int]:
+    """Forks a child that lives by this order; gives its number and where its last words can be heard."""
+    hear, say = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(hear)
+        try:
+            live(order, say)
+        finally:
+            os._exit(0)
+    os.close(say)
+    return child, hear
+
+
+def outlive(child: int, hear: int) -> dict[str, Any]:
+    """What became of a child: it was killed, stopped, or survived with so many commits."""
+    _, status = os.waitpid(child, os.WUNTRACED)
+    if os.WIFSTOPPED(status):
+        return {"end": "stopped", "child": child, "commits": 0, "error": ""}
+    with os.fdopen(hear) as words:
+        said = words.read()
+    if os.WIFSIGNALED(status):
+        return {"end": "killed", "child": child, "commits": 0, "error": ""}
+    return {"end": "survived", "child": child, **json.loads(said or '{"commits": 0, "error": "it died unasked"}')}
+
+
+def main(answers: int) -> None:
+    django.setup()
+    stopped: dict[int, int] = {}
+    with os.fdopen(answers, "w", buffering=1) as out:
+        for line in sys.stdin:
+            order = json.loads(line)
+            if "wake" in order:
+                child, hear = order["wake"], stopped.pop(order["wake"])
+                os.kill(child, signal.SIGCONT)
+            else:
+                child, hear = give_birth(order)
+            became = outlive(child, hear)
+            if became["end"] == "stopped":
+                stopped[child] = hear
+            out.write(json.dumps(became) + "\n")
+    for child in stopped:
+        os.kill(child, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,121 @@
+"""Promise 10: a message is only a hint. It may be lost, come twice, or never be sent; the database is the queue."""
+
+import signal
+
+import pytest
+import redis
+from django.conf import settings
+
+from agents.engine import dispatch
+from agents.engine.sweeper import Sweeper
+from agents.models import AgentTask
+from agents.states import TaskStatus
+from agents.tasks import work
+from tests.desk.driving import Desk, calls, effects, kinds, subject, until
+from tests.guarantees.doomed import database_of_this_run
+from tests.guarantees.invariants import check
+from tests.guarantees.racing import raised, together
+from tests.processes import Running, run
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize("times", [2, 100])
+def test_a_message_that_comes_again_and_again_moves_a_task_once(times: int, desk: Desk) -> None:
+    task = desk.submit(f"in turn {subject()}")
+    for _ in range(times):
+        work()
+    task.refresh_from_db()
+    assert task.status == TaskStatus.COMPLETE
+    assert len(effects(task)) == 3
+    assert kinds(task).count("task.claimed") == 1
+    check(task)
+
+
+def test_a_message_that_comes_to_many_workers_at_once_moves_a_task_once(desk: Desk) -> None:
+    task = desk.submit(f"in turn {subject()}")
+    assert raised(together(*[work] * 8)) == []
+    task.refresh_from_db()
+    assert task.status == TaskStatus.COMPLETE
+    assert len(calls(task)) == 4
+    check(task)
+
+
+def test_a_message_about_nothing_is_harmless(desk: Desk) -> None:
+    work()
+    assert not AgentTask.objects.exists()
+
+
+def test_a_broker_that_is_away_does_not_keep_a_task_from_being_accepted(desk: Desk) -> None:
+    # A process of its own, since this one's broker is there.
+    goal = f"idempotent {subject()}"
+    script = (
+        "import django; django.setup()\n"
+        "from django.contrib.auth.models import User\n"
+        "from agents import services\n"
+        f"by = User.objects.get(username={desk.submitter.username!r})\n"
+        f"print('accepted', services.submit(agent='desk', goal={goal!r}, by=by).pk)"
+    )
+    done = run("-c", script, **_environment(REDIS_URL=NOWHERE))
+    assert (done.returncode, done.stdout.split()[:1]) == (0, ["accepted"]), done.stderr
+    task = AgentTask.objects.get(goal=goal)
+    assert desk.settle(task).status == TaskStatus.COMPLETE
+    check(task)
+
+
+def test_the_sweeper_hints_at_what_nobody_was_told_of_and_never_at_more_than_it_can_take(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hints: list[int] = []
+    monkeypatch.setattr(work, "apply_async", lambda **_: hints.append(1))
+    for _ in range(5):
+        desk.submit(f"idempotent {subject()}")
+    hints.clear()
+    Sweeper(slots=3).sweep()
+    assert len(hints) == 3
+    Sweeper(slots=50).sweep()
+    assert len(hints) == 3 + 5
+    with dispatch.Slot():
+        Sweeper(slots=1).sweep()
+    assert len(hints) == 8
+
+
+@pytest.mark.services
+def test_a_flushed_redis_loses_no_task(desk: Desk) -> None:
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    queue = settings.CELERY_TASK_DEFAULT_QUEUE
+    broker.delete(queue)
+    tasks = [desk.submit(f"idempotent {subject()}") for _ in range(5)]
+    assert broker.llen(queue) == 5
+    broker.flushdb()
+    Sweeper(slots=10).sweep()
+    assert broker.llen(queue) == 5
+    for task in tasks:
+        assert desk.settle(task).status == TaskStatus.COMPLETE
+    check(*tasks)
+    broker.flushdb()
+
+
+@pytest.mark.services
+def test_a_real_worker_finishes_everything_while_redis_is_flushed_under_it(desk: Desk) -> None:
+    broker = redis.Redis.from_url(settings.REDIS_URL)
+    quick = {"COUNTERSIGN_SWEEP_SECONDS": "0.2", "COUNTERSIGN_SLOTS": "8"}
+    environment = _environment(REDIS_URL=settings.REDIS_URL, **quick)
+    tasks = [desk.submit(f"in turn {subject()}") for _ in range(20)]
+    broker.flushdb()
+    complete = AgentTask.objects.filter(status=TaskStatus.COMPLETE)
+    with Running("-m", "celery", "-A", "config", "worker", **environment) as worker:
+        until(complete.exists, "the worker has begun")
+        broker.flushdb()
+        tasks += [desk.submit(f"in turn {subject()}") for _ in range(20)]
+        broker.flushdb()
+        until(lambda: complete.count() == len(tasks), "every task is complete")
+        worker.stop(signal.SIGTERM)
+    assert all(len(effects(task)) == 3 for task in tasks)
+    check(*tasks)
+    broker.flushdb()
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """For a process with the tests' settings on the tests' database."""
+    return {"DJANGO_SETTINGS_MODULE": "tests.settings", "DATABASE_URL": database_of_this_run(), **more}

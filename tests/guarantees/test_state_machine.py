@@ -1,0 +1,220 @@
+"""Does anything that people, workers and time may do in any order break what must always hold? Hypothesis tries."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from agents import services
+from agents.engine import leases, loop
+from agents.engine.story import read_story
+from agents.errors import LeaseLost, Refused
+from agents.models import Action, AgentTask, KillSwitch, Step, TaskEvent
+from agents.states import FINAL, TaskStatus
+from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest
+from review.services import ANSWERS, Given, claim, decide, release
+from tests.desk.definitions import TOOLS
+from tests.desk.driving import Desk, subject
+from tests.desk.models import Entry, Fact
+from tests.guarantees.invariants import check
+
+MANNERS = ("well", "well", "well", "lost_before", "lost_after", "first_lost_after", "nothing", "busy_1", "error_inside")
+PEOPLE = ("submitter", "reviewer", "reviewer", "colleague", "operator")
+AGENTS = ("desk", "desk", "desk", "careful")
+WHICH = st.integers(0, 2)
+STEPS = st.sampled_from([12, 12, 4, 3, 2])
+LONG_AGO = datetime(2001, 1, 1, tzinfo=UTC)
+
+
+class Desktop(RuleBasedStateMachine):
+    """A few tasks at a time; every rule is something that may happen to them at any moment."""
+
+    desk: Desk
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks: list[AgentTask] = []
+        self.ended: dict[int, dict[str, Any]] = {}
+        self.held: list[leases.Lease] = []
+
+    def teardown(self) -> None:
+        for lease in self.held:
+            leases.let_go(lease)
+        _clear()
+
+    # What submitters do
+
+    @precondition(lambda self: self._unfinished() < 3)
+    @rule(tool=st.sampled_from(TOOLS), manner=st.sampled_from(MANNERS), agent=st.sampled_from(AGENTS), steps=STEPS)
+    def submit(self, tool: str, manner: str, agent: str, steps: int) -> None:
+        self.tasks.append(self.desk.submit(f"{tool} {subject()} {manner}", agent=agent, max_steps=steps))
+        self.work_a_little_and_fall_asleep(turns=2)
+
+    @precondition(lambda self: self._unfinished() < 3)
+    @rule(what=st.sampled_from(["in turn {}", "in turn {}", "in turn {}", "once", "nonsense {}"]), steps=STEPS)
+    def submit_something_else(self, what: str, steps: int) -> None:
+        self.tasks.append(self.desk.submit(what.format(subject()), max_steps=steps))
+
+    @precondition(lambda self: self._some(status=TaskStatus.NEEDS_INPUT))
+    @rule(who=st.sampled_from(PEOPLE), text=st.sampled_from(["thing", "thing", "", "x" * 70]))
+    def answer(self, who: str, text: str) -> None:
+        for task in self._some(status=TaskStatus.NEEDS_INPUT):
+            _tried(services.answer, task.pk, text, by=self._person(who))
+
+    @precondition(lambda self: self.tasks)
+    @rule(which=WHICH, who=st.sampled_from(("reviewer", "reviewer", "reviewer", "submitter")))
+    def cancel(self, which: int, who: str) -> None:
+        _tried(services.cancel, self._task(which).pk, by=self._person(who))
+
+    # What workers do, and what becomes of them
+
+    @rule()
+    def work(self) -> None:
+        while loop.work_once():
+            pass
+
+    @rule(turns=st.integers(1, 3))
+    def work_a_little_and_fall_asleep(self, turns: int) -> None:
+        if lease := leases.claim():
+            self.held.append(lease)
+            self._turns(lease, turns)
+
+    @precondition(lambda self: self.held)
+    @rule(turns=st.integers(1, 3), which=st.integers(0, 5), late=st.booleans())
+    def wake_a_sleeping_worker(self, turns: int, which: int, late: bool) -> None:
+        if late:
+            self.leases_run_out()
+        self._turns(self.held[which % len(self.held)], turns)
+
+    @precondition(lambda self: self._some(status=TaskStatus.RUNNING))
+    @rule()
+    def leases_run_out(self) -> None:
+        AgentTask.objects.filter(status=TaskStatus.RUNNING).update(lease_until=Now())
+
+    @rule()
+    def time_passes(self) -> None:
+        """So much that every wait is over, and every call that was made has met its deadline."""
+        AgentTask.objects.filter(status=TaskStatus.WAITING).update(wake_at=Now())
+        Action.objects.filter(attempt_until__isnull=False).update(attempt_until=LONG_AGO)
+
+    # What reviewers and operators do
+
+    @precondition(lambda self: self._open())
+    @rule(which=WHICH, nth=st.sampled_from((0, 0, 0, 1, 1, 2, 3, 4)))
+    def decide(self, which: int, nth: int) -> None:
+        """An answer that the question takes, of somebody who may give it; the first ones are the friendly ones."""
+        request = self._open()[which % len(self._open())]
+        answers = ANSWERS[request.kind]
+        person = request.task.owner or self.desk.reviewer
+        _tried(decide, request.pk, person, answers[nth % len(answers)], request.digest, _given())
+
+    @precondition(lambda self: self._open(Kind.ACTION))
+    @rule(answer=st.sampled_from([Answer.APPROVE, Answer.APPROVE, Answer.EDIT]), and_work=st.booleans())
+    def let_it_run(self, answer: str, and_work: bool) -> None:
+        for request in self._open(Kind.ACTION):
+            _tried(decide, request.pk, self.desk.reviewer, answer, request.digest, _given())
+        if and_work:
+            self.work()
+
+    @precondition(lambda self: ReviewRequest.objects.exists())
+    @rule(which=WHICH, who=st.sampled_from(PEOPLE), answer=st.sampled_from(list(Answer)))
+    def decide_anything(self, which: int, who: str, answer: str) -> None:
+        """Any answer of anybody to any question, the present one or an old one."""
+        asked = list(ReviewRequest.objects.order_by("pk"))
+        request = asked[which % len(asked)]
+        _tried(decide, request.pk, self._person(who), answer, request.digest, _given())
+
+    @precondition(lambda self: self._open())
+    @rule(which=WHICH, who=st.sampled_from(PEOPLE), give_back=st.booleans())
+    def claim(self, which: int, who: str, give_back: bool) -> None:
+        request = self._open()[which % len(self._open())]
+        _tried(release if give_back else claim, request.pk, self._person(who))
+
+    @precondition(lambda self: not KillSwitch.objects.filter(lifted_at=None).exists())
+    @rule(tool=st.sampled_from(["", *TOOLS]))
+    def engage(self, tool: str) -> None:
+        self.desk.engage(tool=tool)
+
+    @precondition(lambda self: KillSwitch.objects.filter(lifted_at=None).exists())
+    @rule()
+    def lift(self) -> None:
+        KillSwitch.objects.filter(lifted_at=None).update(lifted_at=Now())
+
+    # What must hold
+
+    @invariant()
+    def everything_holds(self) -> None:
+        check(*self.tasks)
+
+    @invariant()
+    def final_tasks_stay_as_they_are(self) -> None:
+        for task in self.tasks:
+            now = AgentTask.objects.filter(pk=task.pk).values().get()
+            now.pop("event_count")
+            if now["status"] in FINAL:
+                assert self.ended.setdefault(task.pk, now) == now
+
+    def _unfinished(self) -> int:
+        return AgentTask.objects.exclude(status__in=FINAL).count()
+
+    def _task(self, which: int) -> AgentTask:
+        return self.tasks[which % len(self.tasks)]
+
+    def _some(self, **now: Any) -> list[AgentTask]:
+        return list(AgentTask.objects.filter(**now))
+
+    def _open(self, *kinds: str) -> list[ReviewRequest]:
+        asked = ReviewRequest.objects.filter(status=RequestStatus.OPEN, kind__in=kinds or list(ANSWERS))
+        return list(asked.select_related("task__owner").order_by("pk"))
+
+    def _person(self, who: str) -> User:
+        return getattr(self.desk, who)
+
+    def _turns(self, lease: leases.Lease, turns: int) -> None:
+        with suppress(LeaseLost):
+            for _ in range(turns):
+                story = read_story(lease.task_id, lease.condition)
+                if story is None:
+                    return
+                loop.step(lease, story)
+
+
+def test_whatever_happens_in_any_order_what_must_hold_holds(desk: Desk) -> None:
+    Desktop.desk = desk
+    run_state_machine_as_test(
+        Desktop,
+        settings=settings(
+            max_examples=40,
+            stateful_step_count=50,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def _given() -> Given:
+    """Everything that any answer may need."""
+    arguments = {"what": subject(), "manner": "well"}
+    return Given(comment="go on", arguments=arguments, result={"what": "it", "entry": 1}, steps=2)
+
+
+def _tried(verb: Any, *arguments: Any, **named: Any) -> None:
+    """Does it, or is refused; nothing else may come of it."""
+    with suppress(Refused):
+        verb(*arguments, **named)
+
+
+def _clear() -> None:
+    """Leaves the next example a desk without tasks."""
+    with transaction.atomic():
+        AgentTask.objects.update(current_action=None)
+        for model in (Decision, ReviewRequest, TaskEvent, Action, Step, AgentTask, KillSwitch, Entry, Fact):
+            model._base_manager.all()._raw_delete(connection.alias)
