@@ -4,7 +4,7 @@ https://platform.claude.com/docs/en/api/messages, read with the SDK's own types.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import anthropic
@@ -58,7 +58,8 @@ class Messages:
 
     def send(self, body: dict[str, Any], seconds: float) -> Answer:
         create = cast(Any, self.client.messages.with_raw_response.create)
-        return _answer(whole(create(**body, timeout=seconds).http_response))
+        response = create(**body, timeout=seconds).http_response
+        return replace(_answer(whole(response)), body=response.text)
 
 
 def _tool(tool: Offered) -> dict[str, Any]:
@@ -111,7 +112,6 @@ def _answer(body: dict[str, Any]) -> Answer:
         _STOPS.get(text_of(body.get("stop_reason"))),
         why,
         _usage(body.get("usage")),
-        body,
     )
 
 

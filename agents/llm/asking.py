@@ -15,12 +15,12 @@ from typing import Any, Protocol
 import structlog
 
 from agents.llm.abilities import LEARNED, Abilities, Learned, lesson
-from agents.llm.base import InvalidProposal, Proposal, ProposalRequest, read_envelope
+from agents.llm.base import RAW_LIMIT, InvalidProposal, Proposal, ProposalRequest, read_envelope
 from agents.llm.envelope import Offered, arguments_said, offered
 from agents.llm.failures import Failure, Kind, ModelUnavailable, ModelUnfit, failure, read_error
 from agents.llm.messages import RESULT_TOKENS, Conversation, conversation
 from agents.llm.strict import Dialect
-from agents.storable import storable, storable_text
+from agents.storable import storable_text
 
 log = structlog.get_logger(__name__)
 
@@ -62,7 +62,7 @@ class Answer:
     why: str = ""
     """What was said about the stop."""
     usage: Usage | None = None
-    body: Any = None
+    body: str = ""
     """The answer as it came."""
 
 
@@ -120,7 +120,8 @@ class Settlement:
     answered: bool
     """The model said something, though it may be no proposal."""
     seconds: float
-    body: Any = field(default=None, repr=False)
+    body: str = field(default="", repr=False)
+    """The answer as it came, as text: no JSON is too deep or too odd for it."""
 
 
 class Recorder(Protocol):
@@ -154,12 +155,6 @@ _SOON = frozenset({Kind.OVERLOADED, Kind.UNAVAILABLE, Kind.MALFORMED, Kind.RATE_
 _jitter = random.SystemRandom()
 
 
-class _Failed(Exception):
-    def __init__(self, failed: Failure) -> None:
-        super().__init__(failed.message)
-        self.failure = failed
-
-
 @dataclass(frozen=True)
 class Model:
     """A proposer: one model, by one provider."""
@@ -185,18 +180,19 @@ class Model:
         while True:
             attempt += 1
             abilities = self.learned.of(key)
-            try:
-                return self._ask(request, abilities, attempt, until)
-            except _Failed as failed:
-                instead = lesson(abilities, failed.failure)
-                if instead is not None:
-                    log.warning("model.asked_for_less", model=self.name, abilities=str(instead))
-                    self.learned.learn(key, instead)
-                    continue
-                tried += 1
-                self._wait_or_give_up(failed.failure, tried, until)
+            said = self._ask(request, abilities, attempt, until)
+            if isinstance(said, Proposal):
+                return said
+            instead = lesson(abilities, said)
+            if instead is not None:
+                log.warning("model.asked_for_less", model=self.name, abilities=str(instead))
+                self.learned.learn(key, instead)
+                continue
+            tried += 1
+            self._wait_or_give_up(said, tried, until)
 
-    def _ask(self, request: ProposalRequest, abilities: Abilities, attempt: int, until: float) -> Proposal:
+    def _ask(self, request: ProposalRequest, abilities: Abilities, attempt: int, until: float) -> Proposal | Failure:
+        """One call. A failure is returned, so that no exception drags along what the SDK's said: it may quote a key."""
         tools = offered(request.offers, self.wire.dialect if abilities.strict else None)
         talk = conversation(request, self.bounds.result_tokens)
         body = self.wire.body(talk, tools, abilities, self.bounds.output_tokens)
@@ -212,8 +208,7 @@ class Model:
             failed, usage = self._failure(error)
             spent = time.monotonic() - started
             self.recorder.settled(call, Settlement(usage, failed.kind, failed.message, False, spent))
-            # Not chained: what lies below may quote a header.
-            raise _Failed(failed) from None
+            return failed
         spent = time.monotonic() - started
         try:
             proposal = self._read(answer, request, tools)
@@ -306,10 +301,17 @@ def _parsed(text: str) -> object:
 
 def _raw(answer: Answer) -> str:
     said = [answer.text] if answer.text.strip() else []
-    for call in answer.calls:
-        shown = call.input if isinstance(call.input, str) else json.dumps(storable(call.input), ensure_ascii=False)
-        said.append(f"{call.name}({shown})")
-    return storable_text("\n".join(said))[:20_000]
+    said += [f"{call.name}({_shown(call.input)})" for call in answer.calls]
+    return storable_text("\n".join(said))[:RAW_LIMIT]
+
+
+def _shown(said: object) -> str:
+    if isinstance(said, str):
+        return said
+    try:
+        return json.dumps(said, ensure_ascii=False)
+    except RecursionError:
+        return "an input without bottom"
 
 
 def _where(error: Exception) -> str:

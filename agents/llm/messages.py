@@ -123,11 +123,11 @@ def _entry(entry: PastCall | Guidance, result: str, request: ProposalRequest) ->
 
 
 def _guidance(guidance: Guidance) -> str:
-    who = guidance.by or "A person"
+    """Without the person's name: no provider needs to know it."""
     text = guidance.text.strip()
     if not text:
-        return f"{who} looked at this and lets you go on."
-    return f"{who} says:\n{block('guidance', text)}"
+        return "A person in charge looked at this and lets you go on."
+    return f"A person in charge says:\n{block('guidance', text)}"
 
 
 def _closing(request: ProposalRequest) -> str:

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/responses and …/chat, read with
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import openai
@@ -49,7 +49,8 @@ class Responses:
 
     def send(self, body: dict[str, Any], seconds: float) -> Answer:
         create = cast(Any, self.client.responses.with_raw_response.create)
-        return _response(whole(create(**body, timeout=seconds).http_response), self.model)
+        response = create(**body, timeout=seconds).http_response
+        return replace(_response(whole(response), self.model), body=response.text)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class Chat:
 
     def send(self, body: dict[str, Any], seconds: float) -> Answer:
         create = cast(Any, self.client.chat.completions.with_raw_response.create)
-        return _completion(whole(create(**body, timeout=seconds).http_response))
+        response = create(**body, timeout=seconds).http_response
+        return replace(_completion(whole(response)), body=response.text)
 
 
 def _choice(abilities: Abilities) -> dict[str, Any]:
@@ -166,7 +168,7 @@ def _response(body: dict[str, Any], model: str) -> Answer:
     refusals = [text_of(part.get("refusal")) for part in members(parts, "refusal")]
     stopped, why = (Kind.REFUSED, " ".join(refusals)) if refusals else (_incomplete(body), "")
     text = "\n".join(text_of(part.get("text")) for part in members(parts, "output_text"))
-    return Answer(tuple(calls), text, stopped, why, usage, body)
+    return Answer(tuple(calls), text, stopped, why, usage)
 
 
 def _incomplete(body: dict[str, Any]) -> Kind | None:
@@ -196,7 +198,6 @@ def _completion(body: dict[str, Any]) -> Answer:
         Kind.REFUSED if refusal else finish,
         refusal,
         _usage(body.get("usage"), "prompt_tokens", "completion_tokens", text_of(body.get("service_tier"))),
-        body,
     )
 
 

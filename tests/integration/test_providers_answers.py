@@ -1,5 +1,6 @@
 """Whatever a model says becomes a proposal or one structured error: never a stack trace, never a guess."""
 
+import json
 from typing import Any
 
 import httpx2
@@ -138,3 +139,17 @@ def test_a_goal_that_plays_the_operator_changes_nothing(protocol: str) -> None:
     plain.model.propose(request(goal="x"))
     for part in ("system", "instructions", "tools", "tool_choice"):
         assert over.sent[0].get(part) == plain.sent[0].get(part)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("depth", [120, 400, 900])
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_input_of_absurd_depth_is_invalid(protocol: str, depth: int, times: int) -> None:
+    deep = '{"reasoning": "r", "confidence": 1, "arguments": ' + '{"a": ' * depth + "1" + "}" * depth + "}"
+    answer = says(protocol, *[("get_order", {"marker": 1})] * times)
+    text = answer.text.replace(json.dumps({"marker": 1}, separators=(",", ":")), deep)
+    text = text.replace(json.dumps(json.dumps({"marker": 1})), json.dumps(deep))
+    assert text != answer.text
+    error, over = invalid(protocol, httpx2.Response(200, text=text, headers={"content-type": "application/json"}))
+    assert error.code in {"envelope.unstorable", "envelope.not_json", "answer.several_calls"}
+    assert over.ledger.settlements[0].body == text

@@ -59,10 +59,10 @@ def test_a_long_answer_that_was_no_call_is_shortened_and_it_says_so() -> None:
     assert entry.said == "x" * 2000 + " (the rest is left out)"
 
 
-def test_guidance_follows_as_the_words_of_a_person() -> None:
+def test_guidance_follows_as_the_words_of_a_person_without_the_name() -> None:
     said, silent = conversation(request([Guidance("rita", "Ask first."), Guidance("rita", "", "extend")])).entries
-    assert said == Told("rita says:\n" + block("guidance", "Ask first."))
-    assert silent == Told("rita looked at this and lets you go on.")
+    assert said == Told("A person in charge says:\n" + block("guidance", "Ask first."))
+    assert silent == Told("A person in charge looked at this and lets you go on.")
 
 
 def test_the_last_words_say_what_this_turn_allows() -> None:
