@@ -24,6 +24,10 @@ class VerbatimField(forms.CharField):
     def to_python(self, value: Any) -> str:
         return super().to_python(value).replace("\r\n", "\n")
 
+    def validate(self, value: str) -> None:
+        """Blanks alone say nothing."""
+        super().validate(value.strip())
+
 
 class RefusableForm(forms.Form):
     """A form that shows what a service refused, at the field that it was about."""

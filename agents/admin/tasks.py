@@ -193,7 +193,7 @@ class TaskAdmin(ReadOnlyAdmin):
             except Refused as refused:
                 task.refresh_from_db()
                 if task.status != TaskStatus.NEEDS_INPUT:
-                    return self._page(request, task, refused=refused.message)
+                    return self._page(request, task, refused=refused.message, typed=form.cleaned_data["answer"])
                 form.refuse(refused)
             else:
                 return _to(task)

@@ -184,6 +184,7 @@ def changed_from(change: Mapping[str, Any]) -> str:
 
 
 def _escaped(character: str) -> str:
+    """A character that nobody would see as JSON writes it, so that the text stays the same JSON."""
     if character == "\n" or unicodedata.category(character) not in _ESCAPED:
         return character
-    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
+    return json.dumps(character)[1:-1]

@@ -25,7 +25,7 @@ from review.admin.reading import claimed_by_other, next_open, read_review, tool_
 from review.admin.schema_form import ArgumentsForm
 from review.difference import difference
 from review.models import Answer, RequestStatus, ReviewRequest
-from review.services import ANSWERS, may_decide
+from review.services import ANSWERS, Given, may_decide
 
 REFUSED = 409
 EVERYTHING = "all"
@@ -209,23 +209,25 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         form = form_class(answer, asked.task.version.read().result_schema)(request.POST, auto_id=f"id_{answer}_%s")
         if not form.is_valid():
             return self._page(request, asked, answered=(answer, form), status=422)
+        given = form.given()
         try:
-            services.decide(asked.pk, cast(User, request.user), answer, form.cleaned_data["digest"], form.given())
+            services.decide(asked.pk, cast(User, request.user), answer, form.cleaned_data["digest"], given)
         except Refused as refused:
             form.refuse(refused)
-            return self._refused(request, pk, answer, form, refused)
+            return self._refused(request, pk, answer, form, given, refused)
         return self._onwards(request, asked, Answer(answer))
 
     # --- What the pages share
 
-    def _refused(self, request: HttpRequest, pk: int, answer: str, form: AnswerForm, refused: Refused) -> HttpResponse:
+    def _refused(
+        self, request: HttpRequest, pk: int, answer: str, form: AnswerForm, given: Given, refused: Refused
+    ) -> HttpResponse:
         """The page as it is now, with what was typed."""
         asked = self._asked(request, pk)
         extra: dict[str, Any] = {"answered": (answer, form), "refused": refused.message}
         tool = tool_of(asked)
-        if isinstance(form, ConfirmEditForm) and tool and asked.action:
-            now = form.cleaned_data.get("arguments")
-            extra["edit_form"] = ArgumentsForm(tool, asked.action.arguments, now=now)
+        if answer == Answer.EDIT and tool and asked.action:
+            extra["edit_form"] = ArgumentsForm(tool, asked.action.arguments, now=given.arguments)
         if isinstance(refused, Invalid) and refused.field in form.fields:
             del extra["refused"]  # it stands at its field
         return self._page(request, asked, **extra)

@@ -13,6 +13,7 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
+from agents.templatetags.countersign import as_json, visible
 from tools.problems import Problem
 from tools.registry import Tool
 from tools.schema import InvalidArguments
@@ -42,7 +43,7 @@ class Argument:
             return ""
         if self.kind in ("text", "date") and isinstance(self.was, str):
             return self.was
-        return json.dumps(self.was, ensure_ascii=False, indent=2 if self.kind == "json" else None)
+        return as_json(self.was)
 
     def read(self, typed: str) -> Any:
         """The value that was typed; `_MISSING` for none. Raises ValueError where JSON is typed and it is none."""
@@ -108,7 +109,7 @@ class ArgumentsForm(forms.Form):
 
 
 def _field(row: Argument, initial: str) -> forms.Field:
-    options = {"required": False, "initial": initial, "label": row.name, "help_text": row.help_text}
+    options = {"required": False, "initial": initial, "label": visible(row.name), "help_text": row.help_text}
     if row.kind == "choice":
         empty = [] if row.required and row.was is not _MISSING else [("", "none")]
         choices = [*empty, *((json.dumps(one, ensure_ascii=False), str(one)) for one in row.choices)]
