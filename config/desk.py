@@ -44,6 +44,10 @@ SIDEBAR: dict[str, tuple[Link, ...]] = {
         Link("Workers", "memory", "admin:agents_workerprocess_changelist", "agents.view_workerprocess"),
         Link("API keys", "key", "admin:agents_apikey_changelist", "agents.view_apikey"),
     ),
+    "Outgoing": (
+        Link("Webhook deliveries", "send", "admin:outgoing_delivery_changelist", "outgoing.view_delivery"),
+        Link("Webhook endpoints", "webhook", "admin:outgoing_endpoint_changelist", "outgoing.view_endpoint"),
+    ),
     "Sample desk": (Link("Shop", "storefront", "admin:app_list", "shop.view_order", app="shop"),),
     "People": (
         Link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),

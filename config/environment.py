@@ -1,6 +1,7 @@
 """How is a setting read from the environment? What is wrong with one ends the start with one sentence."""
 
 import importlib.util
+import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -34,6 +35,17 @@ def text(name: str, default: str = "") -> str:
 def words(name: str, default: list[str] | None = None) -> list[str]:
     """The setting as a list, divided by commas."""
     return [word.strip() for word in text(name).split(",") if word.strip()] or (default or [])
+
+
+def networks(name: str) -> list[str]:
+    """Networks such as 10.1.0.0/16, divided by commas."""
+    said = words(name)
+    for word in said:
+        try:
+            ipaddress.ip_network(word)
+        except ValueError:
+            refuse(f"{name} has {word!r}, which is no network; it must look like 10.1.0.0/16 or fd00::/8.")
+    return said
 
 
 def importable(name: str) -> bool:

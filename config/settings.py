@@ -12,7 +12,18 @@ from typing import Any
 from config.databases import SQLITE, database
 from config.desk import UNFOLD as UNFOLD
 from config.embedded.folder import secret_key
-from config.environment import importable, read_env_file, refuse, seconds, several_seconds, switch, text, whole, words
+from config.environment import (
+    importable,
+    networks,
+    read_env_file,
+    refuse,
+    seconds,
+    several_seconds,
+    switch,
+    text,
+    whole,
+    words,
+)
 from config.logs import configure_structlog, logging_settings
 from config.telemetry import start_sentry
 
@@ -67,6 +78,7 @@ INSTALLED_APPS = [
     "config",
     "tools",
     "agents",
+    "agents.outgoing",
     "review",
     *dict.fromkeys([*words("COUNTERSIGN_APPS"), *([SAMPLE_DESK] if COUNTERSIGN_DEMO else [])]),
 ]
@@ -137,6 +149,13 @@ COUNTERSIGN_SWEEP_SECONDS = seconds("COUNTERSIGN_SWEEP_SECONDS", 1)
 COUNTERSIGN_MARGIN_SECONDS = seconds("COUNTERSIGN_MARGIN_SECONDS", 10, at_least=0)
 # The waits between attempts while a tool or a model is away; after the last one a person is asked.
 COUNTERSIGN_BACKOFF_SECONDS = several_seconds("COUNTERSIGN_BACKOFF_SECONDS", [2, 10, 30])
+
+# --- What leaves the house ----------------------------------------------------------------------------------
+
+# Webhooks go to public addresses by TLS. Networks inside that may be called too, and without TLS, are named here.
+COUNTERSIGN_OUTGOING_NETWORKS = networks("COUNTERSIGN_OUTGOING_NETWORKS")
+# How long a target may take to answer.
+COUNTERSIGN_WEBHOOK_SECONDS = seconds("COUNTERSIGN_WEBHOOK_SECONDS", 10)
 
 # --- Celery: a message is only a hint that there is work ----------------------------------------------------
 

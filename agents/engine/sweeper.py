@@ -1,6 +1,7 @@
-"""What does each worker process do besides its tasks? It renews its leases, and sends hints for work nobody heard of.
+"""What does each worker process do besides its tasks? It renews its leases, sends hints for work nobody heard of, and
+tells those outside what happened.
 
-Every process has both threads and none is special: there is no single beat. They are apart because a broker that
+Every process has all three threads and none is special: there is no single beat. They are apart because a broker that
 hangs must not let leases run out.
 """
 
@@ -14,21 +15,24 @@ from django.db import connection
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
+from agents.outgoing.courier import Courier
 
 log = structlog.get_logger(__name__)
 
 
 class Sweeper:
-    """The two threads of one process with `slots` slots."""
+    """The threads of one process with `slots` slots."""
 
     def __init__(self, slots: int) -> None:
         self.slots = slots
         self._stopped = threading.Event()
         self._life = Life()
+        self._courier = Courier()
         self._threads = [
             threading.Thread(target=self._every, args=(seconds, run), name=run.__name__, daemon=True)
             for seconds, run in (
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
+                (settings.COUNTERSIGN_SWEEP_SECONDS, self.tell),
                 (lease_seconds() / 3, self.keep),
             )
         ]
@@ -39,8 +43,9 @@ class Sweeper:
             thread.start()
 
     def stop(self) -> None:
-        """Stops both threads and says in the database that this process is gone."""
+        """Stops all threads and says in the database that this process is gone."""
         self._stopped.set()
+        self._courier.close()
         for thread in self._threads:
             thread.join(timeout=10)
         try:
@@ -58,6 +63,11 @@ class Sweeper:
         if idle <= 0 or drain.draining():
             return
         dispatch.hint(len(leases.claimable().values_list("pk", flat=True)[:idle]))
+
+    def tell(self) -> None:
+        """Tells those outside who asked for it what happened."""
+        if not drain.draining():
+            self._courier.round()
 
     def keep(self) -> None:
         """Renews the leases of this process and its heartbeat."""

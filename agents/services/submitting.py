@@ -11,6 +11,7 @@ from agents.changes import Change, changing
 from agents.engine import dispatch
 from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale
 from agents.models import Agent, AgentTask
+from agents.outgoing import subscribing
 from agents.states import FINAL, ActionStatus, Priority, StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
 from tools.canonical import NotJson, canonical, digest
@@ -32,6 +33,7 @@ def submit(
     max_steps: int | None = None,
     priority: int = Priority.NORMAL,
     idempotency_key: str = "",
+    callback_url: str | None = None,
 ) -> AgentTask:
     """Records a goal for an agent; when this returns and its transaction commits, the task is never lost.
 
@@ -42,7 +44,10 @@ def submit(
     inputs = _read_inputs({} if inputs is None else inputs)
     _check_key(idempotency_key)
     agent = read_text(agent, "agent")
-    asked = digest({"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)})
+    request = {"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)}
+    # What was not asked for is left out: a request keeps its digest when there is more to ask for.
+    more = {"callback_url": callback_url}
+    asked = digest(request | {name: value for name, value in more.items() if value is not None})
     # Before anything that depends on today's agent: a repeated request gets its answer whatever changed since.
     if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
         return earlier
@@ -68,6 +73,8 @@ def submit(
                 idempotency_key=idempotency_key,
                 request_digest=asked,
             )
+            if callback_url is not None:
+                subscribing.call_back(task, callback_url)
             with changing(task.pk, Q(), actor=_person(by)) as change:
                 change.event("task.created", agent=version.agent.name, version=version.number)
             dispatch.hint_after_commit()
