@@ -11,7 +11,7 @@ from agents.engine.identity import action_digest, digest_now, new_key
 from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, park_in_doubt, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
-from agents.engine.settling import fail, nothing_happened_yet, record, settle
+from agents.engine.settling import OUTCOME_UNKNOWN, fail, nothing_happened_yet, record, settle
 from agents.engine.story import Story, denials_now
 from agents.models import Action, Step
 from agents.policy import call_digest, denied_now, judge_action
@@ -123,7 +123,11 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
         if denied:
             park_in_doubt(change, action, f"An earlier attempt may have happened, and now: {denied.message()}")
             return
-        _open_attempt(change, action, tool)
+        # Once in doubt, an action stays so until an attempt succeeds: the same key makes that one count for all.
+        doubt = (
+            {} if unharmed else {"error": {"code": OUTCOME_UNKNOWN, "message": "An earlier attempt may have happened."}}
+        )
+        _open_attempt(change, action, tool, **doubt)
     _call_and_record(lease, story, action, tool)
 
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -60,6 +60,7 @@ class Lease:
             yield
         finally:
             self.call_until = None
+            _drop_connection()
 
     @contextmanager
     def change(self, known: AgentTask | None = None) -> Iterator[Change]:
@@ -198,3 +199,10 @@ def let_go_of_database() -> None:
     if connection.in_atomic_block:
         raise RuntimeError("A transaction is open while something slow is about to be waited for.")
     connection.close()
+
+
+def _drop_connection() -> None:
+    """Leaves nothing behind of a tool that used the database: no dead connection, no open transaction, no setting."""
+    connection.close()
+    if connection.in_atomic_block or not connection.autocommit:
+        del connections[DEFAULT_DB_ALIAS]

@@ -50,6 +50,14 @@ class Life:
         """Keeps our lock, and ends the leases of every process that has lost its own by dying."""
         if connection.vendor != "postgresql":
             return
+        try:
+            self._sweep()
+        except (DatabaseError, InterfaceError) as error:
+            # Without a lock of ours the leases decide, and hints go out as ever.
+            log.warning("life.failed", error=str(error)[:200])
+            self.end()
+
+    def _sweep(self) -> None:
         if not self._stands():
             self._take()
         if self._session is None:
@@ -82,15 +90,16 @@ class Life:
         settings = copy.deepcopy(connections[DEFAULT_DB_ALIAS].settings_dict)
         settings["OPTIONS"].pop("pool", None)
         session = type(connections[DEFAULT_DB_ALIAS])(settings, f"life-{WORKER}")
+        self._session = session
         session.inc_thread_sharing()  # the sweeper's thread uses it, the one that stops the process closes it
         key = secrets.randbits(62)
         with session.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [key])
         told = WorkerProcess.objects.filter(identity=WORKER).update(lock_key=key, locked_at=Now(), stopped_at=None)
         if told:
-            self._session, self._key = session, key
+            self._key = key
         else:
-            session.close()  # The first heartbeat has not made our row yet: the next sweep tries again.
+            self.end()  # The first heartbeat has not made our row yet: the next sweep tries again.
 
     def _dead(self) -> list[str]:
         with connection.cursor() as cursor:

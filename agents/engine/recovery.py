@@ -66,7 +66,8 @@ def _reconcile(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
         if not found.happened:
             change.move_action(action, ActionStatus.STARTED, attempt_until=None)
     if found.happened:
-        outcome = calling.verified(tool, found.result, action.arguments, context)
+        with lease.waiting(tool.deadline_seconds):
+            outcome = calling.verified(tool, found.result, action.arguments, context)
         settling.record(lease, story, action, tool, outcome)
     elif backoff(action.attempts) is None:
         message = f"{tool.name} says that it did not happen, after {action.attempts} attempts."

@@ -1,5 +1,9 @@
 """What becomes of an action when its call is over? Succeeded, failed, tried again, in doubt, or before a person."""
 
+import time
+
+import structlog
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 
 from agents.changes import Change, Parking, changing
@@ -13,24 +17,55 @@ from agents.models import Action
 from agents.states import ActionStatus, ParkedFor, StepStatus, TaskStatus
 from tools.registry import Effect, Tool
 
+log = structlog.get_logger(__name__)
+
 OUTCOME_UNKNOWN = "action.outcome_unknown"
 """The error code of an action of which some attempt may have happened."""
 
 
+def doubted(action: Action) -> bool:
+    """May an earlier attempt have happened, whatever later ones say of themselves? Reading changes nothing ever."""
+    return action.effect != Effect.READ and (action.error or {}).get("code") == OUTCOME_UNKNOWN
+
+
 def nothing_happened_yet(action: Action) -> bool:
-    """Did every attempt so far end, and say that nothing happened? Reading changes nothing at any time."""
-    known = action.attempt_until is None and (action.error or {}).get("code") != OUTCOME_UNKNOWN
-    return known or action.effect == Effect.READ
+    """Is no call in hand, and did every attempt so far say that nothing happened?"""
+    return action.effect == Effect.READ or (action.attempt_until is None and not doubted(action))
 
 
 def record(lease: Lease, story: Story, action: Action, tool: Tool, outcome: Outcome) -> None:
-    """Records what came of a started action; an outcome that comes too late is journaled and changes nothing."""
-    try:
-        with story.change(lease) as change:
-            settle(change, story, action, tool, outcome)
-    except LeaseLost:
-        _journal_late(action, outcome)
-        raise
+    """Records what came of a started action; an outcome that comes too late is journaled and changes nothing.
+
+    The outcome is known, so a database that is away for a moment must not turn it into a doubt: while the lease is
+    good, the recording is tried again.
+    """
+    now: Action | None = action
+    while now is not None:
+        try:
+            with story.change(lease) as change:
+                settle(change, story, now, tool, outcome)
+            return
+        except LeaseLost:
+            _journal_late(action, outcome)
+            raise
+        except (OperationalError, InterfaceError) as away:
+            log.warning("record.database_away", action=action.pk, error=str(away)[:200])
+            now = _still_started(lease, story, action)
+
+
+def _still_started(lease: Lease, story: Story, action: Action) -> Action | None:
+    """Waits for the database; the action as it stands then, or None where the recording had gone through after all."""
+    while True:
+        lease.check()
+        time.sleep(0.2)
+        try:
+            connection.close()
+            if not story.read_again(lease.condition):
+                return None
+        except (OperationalError, InterfaceError):
+            continue
+        now = story.task.current_action
+        return now if now == action and now is not None and now.status == ActionStatus.STARTED else None
 
 
 def settle(change: Change, story: Story, action: Action, tool: Tool, outcome: Outcome) -> None:
@@ -39,6 +74,8 @@ def settle(change: Change, story: Story, action: Action, tool: Tool, outcome: Ou
     match outcome:
         case Answered():
             _settle_answer(change, story, action, tool, outcome)
+        case NotDone(message) if doubted(action):
+            park_in_doubt(change, action, f"An earlier attempt may have happened; the last one did not: {message}")
         case NotDone(message):
             fail(change, action, "tool.nothing_happened", message)
         case TryLater(message, retry_after):
@@ -87,8 +124,7 @@ def _settle_unknown(change: Change, story: Story, action: Action, tool: Tool, me
 
 def _wait(change: Change, story: Story, action: Action, message: str, retry_after: float | None) -> None:
     """Nothing happened this time: back off in the database, a few times; then a person is asked."""
-    unknown_before = (action.error or {}).get("code") == OUTCOME_UNKNOWN
-    error = _error(OUTCOME_UNKNOWN if unknown_before else "tool.unavailable", message)
+    error = _error(OUTCOME_UNKNOWN if doubted(action) else "tool.unavailable", message)
     if not _back_off(change, action, error, retry_after):
         _give_up(change, story, action, message)
 

@@ -45,7 +45,7 @@ class PastStep:
         return self.action.result if self.action else None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Story:
     """A task with its steps: read as one, and kept up to date by the changes that the holder of its lease makes."""
 
@@ -61,6 +61,14 @@ class Story:
         self.past.extend(PastStep(step, []) for step in change.steps)
         for action in change.actions:
             next(one for one in reversed(self.past) if one.step == action.step).actions.append(action)
+
+    def read_again(self, condition: Q) -> bool:
+        """Replaces everything by what the rows say now; False when the task does not meet the condition any more."""
+        now = read_story(self.task.pk, condition)
+        if now is None:
+            return False
+        self.task, self.past = now.task, now.past
+        return True
 
     @property
     def plan(self) -> tuple[PlanStep, ...]:
