@@ -40,6 +40,8 @@ class Parking:
     step: Step | None = None
     action: Action | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    budget: str = ""
+    """The identity of the budget that is reached, if that is why."""
 
 
 class Change:
@@ -74,7 +76,7 @@ class Change:
         if to != TaskStatus.RUNNING:
             fields = {"worker": "", "lease_until": None} | fields
         if to != TaskStatus.NEEDS_REVIEW:
-            fields = {"parked_for": "", "owner": None} | fields
+            fields = {"parked_for": "", "owner": None, "budget": ""} | fields
         if to == TaskStatus.PENDING:
             fields = {"queued_at": self.now, "wake_at": None, "notice": "", "question": ""} | fields
         if to in FINAL:
@@ -101,7 +103,7 @@ class Change:
         """
         if self.end_if_canceled():
             return
-        self.move(TaskStatus.NEEDS_REVIEW, parked_for=parking.kind, notice=notice)
+        self.move(TaskStatus.NEEDS_REVIEW, parked_for=parking.kind, notice=notice, budget=parking.budget)
         self.write_rows()
         signals.task_parked.send(sender=AgentTask, change=self, parking=parking)
 
@@ -134,7 +136,7 @@ class Change:
     def add_step(self, **fields: Any) -> Step:
         """Records the next step and counts it. The database refuses one beyond the limit."""
         number = self.task.steps_taken + 1
-        self.set(steps_taken=number, lapses=0, unanswered=0)
+        self.set(steps_taken=number, lapses=0, unanswered=0, unanswered_since=None)
         step = Step(task=self.task, number=number, created_at=self.now, **fields)
         self.steps.append(step)
         return step

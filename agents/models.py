@@ -1,6 +1,7 @@
 """What is known of every agent and task? The rows, and what the database refuses about them."""
 
 import functools
+from decimal import Decimal
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db.models import CheckConstraint, F, Q, UniqueConstraint
 from django.db.models.functions import Now
 
 from agents.definition import AgentDefinition
+from agents.spending.money import MoneyField
 from agents.states import (
     CLAIMABLE,
     FINAL,
@@ -130,8 +132,10 @@ class AgentTask(models.Model):
         default=0, help_text="How often a worker was lost with it since the last recorded progress."
     )
     unanswered = models.PositiveSmallIntegerField(
-        default=0, help_text="How often in a row no proposer could be reached."
+        default=0, help_text="How often in a row no proposer could be reached, or had room."
     )
+    unanswered_since = models.DateTimeField(null=True, blank=True, help_text="Since when none could be reached.")
+    budget = models.CharField(max_length=48, blank=True, help_text="The budget that it is parked for.")
     event_count = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -140,6 +144,7 @@ class AgentTask(models.Model):
             ("submit_task", "Can submit goals"),
             ("cancel_any_task", "Can cancel tasks of others"),
             ("view_all_tasks", "Can see tasks of others"),
+            ("extend_budget", "Can extend budgets"),
         ]
         indexes = [
             # The queue itself: small, whatever the number of finished tasks.
@@ -328,33 +333,141 @@ class TaskEvent(models.Model):
 
 
 class ModelCall(models.Model):
-    """One call to a model provider, written before it is made and settled after."""
+    """One call to a model provider, written before it is made and settled after.
+
+    Tokens and cost are always what the call counts for in budgets: until it is settled, and where the provider never
+    said, the most that it can have been.
+    """
 
     class Status(models.TextChoices):
         OPEN = "open", "Open"
         ANSWERED = "answered", "Answered"
         FAILED = "failed", "Failed"
+        LOST = "lost", "Lost"
+        """Its worker died, or was given up, before it was settled."""
 
-    task = models.ForeignKey(AgentTask, on_delete=models.PROTECT, related_name="model_calls")
-    version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="+")
-    step_number = models.PositiveIntegerField(help_text="The step that the answer was to become.")
+    class Purpose(models.TextChoices):
+        PLANNING = "planning", "Planning"
+        ACTING = "acting", "Acting"
+        SCREENING = "screening", "Screening"
+        PROBE = "probe", "Probe"
+
+    task = models.ForeignKey(
+        AgentTask,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="model_calls",
+        help_text="A probe has none.",
+    )
+    version = models.ForeignKey(AgentVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    step_number = models.PositiveIntegerField(default=0, help_text="The step that the answer was to become.")
+    purpose = models.CharField(max_length=16, choices=Purpose, default=Purpose.ACTING)
     model = models.CharField(max_length=160)
+    attempt = models.PositiveSmallIntegerField(default=1, help_text="Within one turn with this model.")
     status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
-    input_tokens = models.PositiveIntegerField(default=0)
-    cached_tokens = models.PositiveIntegerField(default=0)
+    day = models.DateField(null=True, help_text="The day whose budgets it counts in.")
+    input_tokens = models.PositiveIntegerField(default=0, help_text="All of the input, cached or not.")
+    cached_tokens = models.PositiveIntegerField(default=0, help_text="Read from the provider's cache.")
+    written_tokens = models.PositiveIntegerField(default=0, help_text="Written to the provider's cache.")
     output_tokens = models.PositiveIntegerField(default=0)
+    cost = MoneyField(null=True, blank=True, help_text="US dollars. Empty: unpriced.")
+    at_most = models.BooleanField(default=False, help_text="Tokens and cost are upper bounds; nobody knows better.")
+    prices = models.JSONField(null=True, blank=True, help_text="US dollars for a million tokens, and their source.")
+    latency_ms = models.PositiveIntegerField(null=True, blank=True)
     error_kind = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
     fell_back_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    passed_over = models.CharField(
+        max_length=500, blank=True, help_text="The models before it in the chain, and why they were not heard."
+    )
+    request = models.JSONField(null=True, blank=True)
+    answer = models.TextField(blank=True, help_text="As it came.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     settled_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["task", "id"], name="call_by_task")]
+        indexes = [
+            models.Index(fields=["task", "id"], name="call_by_task"),
+            models.Index(fields=["day", "model"], name="call_by_day"),
+            models.Index(fields=["created_at"], name="call_unsettled", condition=Q(status="open")),
+            models.Index(
+                fields=["created_at"], name="call_with_content", condition=Q(request__isnull=False) | ~Q(answer="")
+            ),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.model} for task {self.task_id}"
+        return f"{self.model} for task {self.task_id}" if self.task_id else f"{self.model}, a probe"
+
+    @property
+    def provider(self) -> str:
+        return self.model.partition(":")[0]
+
+    @property
+    def fresh_tokens(self) -> int:
+        return max(self.input_tokens - self.cached_tokens - self.written_tokens, 0)
+
+
+class SpendingAccount(models.Model):
+    """What counts against one budget so far. Made from the ledger when the budget is first looked at."""
+
+    class Scope(models.TextChoices):
+        TASK = "task", "A task"
+        SUBMITTER = "submitter", "A submitter's day"
+        AGENT = "agent", "An agent's day"
+        ALL = "all", "Everything in a day"
+
+    scope = models.CharField(max_length=16, choices=Scope)
+    key = models.PositiveBigIntegerField(default=0, help_text="Of the task, the submitter or the agent.")
+    period = models.CharField(max_length=10, blank=True, help_text="The day; empty for a task.")
+    money = MoneyField(default=Decimal(0))
+    tokens = models.BigIntegerField(default=0)
+    extra_money = MoneyField(default=Decimal(0), help_text="What people added to the limit.")
+    extra_tokens = models.BigIntegerField(default=0)
+    warned = models.BooleanField(default=False, help_text="The operators were told that most of it is used.")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [UniqueConstraint(fields=["scope", "key", "period"], name="one_account_per_budget")]
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.scope, str(self.key or ""), self.period]))
+
+
+class ProviderTraffic(models.Model):
+    """How busy a provider is with us: calls in flight, and until when its requests and tokens a minute are used up."""
+
+    provider = models.CharField(max_length=32, unique=True)
+    in_flight = models.PositiveIntegerField(default=0)
+    requests_until = models.FloatField(default=0, help_text="Seconds since 1970.")
+    tokens_until = models.FloatField(default=0, help_text="Seconds since 1970.")
+
+    class Meta:
+        ordering = ["provider"]
+        verbose_name_plural = "provider traffic"
+
+    def __str__(self) -> str:
+        return self.provider
+
+
+class ModelHealth(models.Model):
+    """Does a model answer? After repeated failures all workers leave it alone for a while, then one of them tries."""
+
+    model = models.CharField(max_length=160, unique=True)
+    failures = models.PositiveIntegerField(default=0, help_text="Turns in a row in which it did not answer.")
+    rests_until = models.DateTimeField(null=True, blank=True, help_text="Nobody asks it before then.")
+    error_kind = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    alarmed = models.BooleanField(default=False, help_text="The operators were told that its key is not accepted.")
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ["model"]
+        verbose_name_plural = "health of models"
+
+    def __str__(self) -> str:
+        return self.model
 
 
 class KillSwitch(models.Model):

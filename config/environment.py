@@ -3,6 +3,7 @@
 import importlib.util
 import ipaddress
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -74,6 +75,26 @@ def switch(name: str, default: bool) -> bool:
 def whole(name: str, default: int, at_least: int = 0) -> int:
     """A whole number, no smaller than `at_least`."""
     return _number(int, "a whole number", name, default, at_least)
+
+
+def amount(name: str) -> Decimal | None:
+    """An amount of money above nothing, exactly as it is written; None if it is not set."""
+    said = text(name)
+    if not said:
+        return None
+    try:
+        value = Decimal(said)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not 0 < value <= 1_000_000:
+        refuse(f"{name} is {said!r}; it must be an amount such as 12.50, above 0 and at most 1000000.")
+    return value
+
+
+def share(name: str, default: float) -> float:
+    """A part of the whole, from 0 to 1."""
+    value = _number(float, "a number from 0 to 1", name, default, 0)
+    return value if value <= 1 else refuse(f"{name} is {value:g}; it must be a number from 0 to 1.")
 
 
 def seconds(name: str, default: float, at_least: float = 0.01) -> float:

@@ -13,12 +13,15 @@ from config.databases import SQLITE, database
 from config.desk import UNFOLD as UNFOLD
 from config.embedded.folder import secret_key
 from config.environment import (
+    amount,
+    env,
     importable,
     networks,
     read_env_file,
     refuse,
     seconds,
     several_seconds,
+    share,
     switch,
     text,
     whole,
@@ -150,6 +153,42 @@ COUNTERSIGN_MARGIN_SECONDS = seconds("COUNTERSIGN_MARGIN_SECONDS", 10, at_least=
 # The waits between attempts while a tool or a model is away; after the last one a person is asked.
 COUNTERSIGN_BACKOFF_SECONDS = several_seconds("COUNTERSIGN_BACKOFF_SECONDS", [2, 10, 30])
 
+# --- Models: what they may cost, and how fast they are asked ------------------------------------------------
+
+# The limits of each kind of budget, in US dollars and in tokens. Not set is no limit.
+COUNTERSIGN_BUDGETS = {
+    scope: (amount(f"COUNTERSIGN_BUDGET_{name}_DOLLARS"), whole(f"COUNTERSIGN_BUDGET_{name}_TOKENS", 0) or None)
+    for scope, name in (("task", "TASK"), ("submitter", "SUBMITTER_DAY"), ("agent", "AGENT_DAY"), ("all", "DAY"))
+}
+# Prices of models that nobody publishes one for, or your own: dollars for a million tokens, as JSON.
+COUNTERSIGN_PRICES = text("COUNTERSIGN_PRICES")
+# What all workers together send to a provider: calls at once, requests a minute, tokens a minute; 0 is no limit.
+COUNTERSIGN_PROVIDER_LIMITS = {
+    provider: (
+        whole(f"{provider.upper()}_CALLS_IN_FLIGHT", 64),
+        whole(f"{provider.upper()}_REQUESTS_PER_MINUTE", 0),
+        whole(f"{provider.upper()}_TOKENS_PER_MINUTE", 0),
+    )
+    for provider in ("anthropic", "openai")
+}
+# The most that a model may say in one answer.
+COUNTERSIGN_OUTPUT_TOKENS = whole("COUNTERSIGN_OUTPUT_TOKENS", 8000, at_least=100)
+# Requests and answers in the ledger: full, redacted or none; and for how many days.
+COUNTERSIGN_KEEP_MODEL_CALLS = text("COUNTERSIGN_KEEP_MODEL_CALLS", "full")
+if COUNTERSIGN_KEEP_MODEL_CALLS not in {"full", "redacted", "none"}:
+    refuse(f"COUNTERSIGN_KEEP_MODEL_CALLS is {COUNTERSIGN_KEEP_MODEL_CALLS!r}; say full, redacted or none.")
+COUNTERSIGN_KEEP_MODEL_CALLS_DAYS = whole("COUNTERSIGN_KEEP_MODEL_CALLS_DAYS", 14)
+
+# --- Mail to operators --------------------------------------------------------------------------------------
+
+COUNTERSIGN_ALERTS_TO = words("COUNTERSIGN_ALERTS_TO")
+DEFAULT_FROM_EMAIL = text("COUNTERSIGN_MAIL_FROM", "countersign@localhost")
+# smtp://user:password@host:25, smtp+tls://… or smtp+ssl://…
+if text("EMAIL_URL"):
+    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+if COUNTERSIGN_ALERTS_TO and not text("EMAIL_URL"):
+    refuse("COUNTERSIGN_ALERTS_TO is set and EMAIL_URL is not, so that no mail could be sent.")
 # --- What leaves the house ----------------------------------------------------------------------------------
 
 # Webhooks go to public addresses by TLS. Networks inside that may be called too, and without TLS, are named here.
@@ -290,5 +329,11 @@ if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}:
     refuse(f"LOG_LEVEL is {LOG_LEVEL!r}; it must be DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 LOGGING = logging_settings(readable=DEBUG or EMBEDDED, level=LOG_LEVEL)
 configure_structlog()
+# Prompts and what tools were called with reach Sentry only if this is on.
+SENTRY_CONTENT = switch("SENTRY_CONTENT", False)
 if text("SENTRY_DSN"):
-    start_sentry(text("SENTRY_DSN"), environment=text("SENTRY_ENVIRONMENT", "production"))
+    start_sentry(
+        text("SENTRY_DSN"),
+        environment=text("SENTRY_ENVIRONMENT", "production"),
+        traces=share("SENTRY_TRACES", 0.0),
+    )

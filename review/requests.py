@@ -57,6 +57,8 @@ def _title(task: AgentTask, parking: Parking) -> str:
             return f"Did this happen? {action.sentence}"
         case ParkedFor.PLAN:
             return "Approve the plan"
+        case ParkedFor.LIMIT if "budget" in parking.evidence:
+            return f"The budget of {parking.evidence['budget']['name']} is reached: extend?"
         case ParkedFor.LIMIT:
             return f"{task.steps_taken} of {task.max_steps} steps are used: extend?"
         case ParkedFor.TAKEOVER:

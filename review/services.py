@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -40,18 +41,37 @@ class Given:
     arguments: dict[str, Any] | None = None
     result: Any = None
     steps: int = 0
+    amount: Decimal | None = None
+    """Dollars or tokens for a budget; None is what the request suggests."""
     details: dict[str, Any] = field(default_factory=dict)
 
 
 def may_decide(request: ReviewRequest, person: User) -> str:
     """Why this person may not decide this request; empty when they may."""
-    if not person.is_active or not person.has_perm("review.decide"):
+    extends = budget_of(request) is not None and person.has_perm("agents.extend_budget")
+    if not person.is_active or not (person.has_perm("review.decide") or extends):
         return "You don't have the permission to decide review requests."
     if request.task.submitted_by_id == person.pk:
         return "You submitted this task, so somebody else decides about it."
     if request.kind == Kind.TAKEOVER and request.task.owner_id not in (None, person.pk):
         return f"{request.task.owner} has taken this task over and decides about it."
     return ""
+
+
+def budget_of(request: ReviewRequest) -> dict[str, Any] | None:
+    """The budget that the request asks to extend, if it is about one."""
+    if request.kind != Kind.LIMIT:
+        return None
+    return (request.shown.get("evidence") or {}).get("budget")
+
+
+def may_answer(request: ReviewRequest, person: User, answer: str) -> str:
+    """Why this person may not give this answer, though they may decide the request; empty when they may."""
+    if answer == Answer.EXTEND and budget_of(request) is not None:
+        needed, why = "agents.extend_budget", "Only who may extend budgets can do this. Ask an operator."
+    else:
+        needed, why = "review.decide", "You may extend this budget. Other answers are the reviewers'."
+    return "" if person.has_perm(needed) else why
 
 
 def claim(request_id: int, person: User) -> ReviewRequest:
@@ -87,6 +107,8 @@ def decide(
     if answer not in ANSWERS[request.kind]:
         offered = ", ".join(Answer(one).label for one in ANSWERS[request.kind])
         raise Invalid(f"“{answer}” is no answer to this request. The answers are: {offered}.", field="answer")
+    if why := may_answer(request, person, answer):
+        raise NotAllowed(why)
     if digest != request.digest:
         raise Stale("What you saw is not what is asked now. Nothing was decided; look at the page again.")
     if closed := _closed(request):
@@ -114,7 +136,7 @@ def _decide(
     request = ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by").get(pk=request_id)
     if closed := _closed(request):
         raise Stale(closed)
-    if why := may_decide(request, person):
+    if why := may_decide(request, person) or may_answer(request, person, answer):
         raise NotAllowed(why)
     if request.claimed_by_id not in (None, person.pk) and request.claimed_until and request.claimed_until > change.now:
         raise Stale(f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}.")
@@ -159,6 +181,8 @@ def _apply(
             services.confirm_happened(change, given.result)
         case Answer.NOT_HAPPENED:
             services.confirm_not_happened(change, decision.pk)
+        case Answer.EXTEND if reached := budget_of(decision.request):
+            services.extend_budget(change, reached, given.amount, given.comment, by=person)
         case Answer.EXTEND:
             services.extend(change, given.steps, given.comment, by=person)
         case Answer.RESPOND:
@@ -189,6 +213,9 @@ def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, 
             return {"arguments": now, "difference": difference(was, now)}
         case Answer.HAPPENED | Answer.FINISH:
             return {"result": given.result}
+        case Answer.EXTEND if reached := budget_of(request):
+            amount = reached["suggested"] if given.amount is None else f"{given.amount:f}"
+            return {"budget": reached["name"], "unit": reached["unit"], "amount": amount}
         case Answer.EXTEND:
             return {"steps": given.steps}
         case _:

@@ -6,6 +6,7 @@ A definition is data: it is stored whole as JSON in `AgentVersion.definition` an
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -19,7 +20,9 @@ JSON = Any
 STEP_ID = r"^[a-zA-Z0-9_-]{1,40}$"
 
 ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
-ModelName = Annotated[str, Field(pattern=r"^(playbook|(anthropic|openai):\S+)$")]
+ModelName = Annotated[str, Field(pattern=r"^(playbook|(anthropic|openai):\S+)$", max_length=160)]
+RealModelName = Annotated[str, Field(pattern=r"^(anthropic|openai):\S+$", max_length=160)]
+Purpose = Literal["planning", "acting", "screening"]
 
 
 class Part(BaseModel):
@@ -54,6 +57,8 @@ class Limits(Part):
     max_plan_steps: int = Field(default=20, ge=1, le=1000)
     same_call: int = Field(default=2, ge=1)
     """How many identical calls run before a person is asked."""
+    patience_seconds: float = Field(default=900.0, ge=0, le=30 * 24 * 3600)
+    """How long a task waits while no model of the chain can be reached, before a person is asked."""
 
     @model_validator(mode="after")
     def _ceiling_is_above(self) -> Self:
@@ -63,6 +68,24 @@ class Limits(Part):
                 "or lower max_steps"
             )
         return self
+
+
+class BudgetLimits(Part):
+    """What this agent may spend on models. Whatever is tighter applies: this, or what the operator set."""
+
+    task_dollars: Decimal | None = Field(default=None, gt=0, le=1_000_000)
+    task_tokens: int | None = Field(default=None, gt=0)
+    day_dollars: Decimal | None = Field(default=None, gt=0, le=1_000_000)
+    """All tasks of the agent together, in a day."""
+    day_tokens: int | None = Field(default=None, gt=0)
+
+
+class ModelsFor(Part):
+    """A model that is asked first for one purpose. The rest of the chain stays behind it."""
+
+    planning: RealModelName | None = None
+    acting: RealModelName | None = None
+    screening: RealModelName | None = None
 
 
 class Bands(Part):
@@ -180,10 +203,12 @@ class AgentDefinition(Part):
     prompt: str = Field(min_length=1)
     models: tuple[ModelName, ...] = Field(default=("playbook",), min_length=1)
     """The chain: "playbook", "anthropic:<model>", "openai:<model>"; the first with something to say is heard."""
+    models_for: ModelsFor = ModelsFor()
     tools: tuple[ToolName, ...]
     constraints: tuple[Constraint, ...] = ()
     approve_plans: bool = False
     limits: Limits = Limits()
+    budget: BudgetLimits = BudgetLimits()
     confidence: Bands = Bands()
     handover: str = Field(min_length=1)
     """The sentence a submitter reads when the agent hands over."""
@@ -191,6 +216,15 @@ class AgentDefinition(Part):
     result_schema: dict[str, JSON] | None = None
     playbook: tuple[Recipe, ...] = ()
     examples: tuple[str, ...] = ()
+
+    def chain(self, purpose: Purpose) -> tuple[str, ...]:
+        """Who is asked for this purpose, in order. The purpose's own model comes first among the models."""
+        first = getattr(self.models_for, purpose)
+        if first is None:
+            return self.models
+        others = [name for name in self.models if name != first]
+        place = next((index for index, name in enumerate(others) if name != "playbook"), len(others))
+        return (*others[:place], first, *others[place:])
 
 
 def _refuse(problems: list[str], prefix: str = "") -> None:

@@ -1,10 +1,14 @@
 """How do the engine's waits read the settings, and the database's clock do sums?"""
 
+import random
 from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
+
+LONGEST_WAIT = 300.0
+_jitter = random.SystemRandom()
 
 
 def in_seconds(seconds: float) -> ExpressionWrapper:
@@ -30,3 +34,15 @@ def backoff(attempts: int, retry_after: float | None = None) -> timedelta | None
     if attempts > len(waits):
         return None
     return timedelta(seconds=max(waits[attempts - 1], min(retry_after or 0.0, 300.0)))
+
+
+def patient_backoff(tries: int, retry_after: float | None = None, longest: float = LONGEST_WAIT) -> timedelta:
+    """The wait after so many tries (1, 2, …) for something that is tried again for as long as somebody is patient.
+
+    After the last of the settings' waits it doubles, up to the longest. A stated `retry_after` (seconds) is honoured
+    up to that too. All of it with jitter, so that what was turned away together does not come back together.
+    """
+    waits = settings.COUNTERSIGN_BACKOFF_SECONDS
+    beyond = max(tries - len(waits), 0)
+    wait = waits[min(tries, len(waits)) - 1] * 2.0 ** min(beyond, 16)
+    return timedelta(seconds=min(max(wait, retry_after or 0.0), longest) * _jitter.uniform(1.0, 1.25))

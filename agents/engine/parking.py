@@ -6,6 +6,7 @@ from agents.changes import Change, Parking
 from agents.definition import AgentDefinition
 from agents.models import Action, Step
 from agents.policy.verdict import Verdict
+from agents.spending.errors import BudgetReached
 from agents.states import ActionStatus, ParkedFor, StepStatus
 
 
@@ -28,10 +29,11 @@ def hand_over(
     action: Action | None = None,
     told: str = "",
     evidence: dict[str, Any] | None = None,
+    budget: str = "",
 ) -> None:
     """Parks the task for a person. The submitter reads the agent's sentence, and `told`: what could not be done."""
     notice = " ".join(part for part in (definition.handover, told) if part)
-    change.park(Parking(kind, reasons, step, action, evidence or {}), notice=notice)
+    change.park(Parking(kind, reasons, step, action, evidence or {}, budget), notice=notice)
 
 
 def park_limit(change: Change, definition: AgentDefinition) -> None:
@@ -47,6 +49,27 @@ def park_limit(change: Change, definition: AgentDefinition) -> None:
         "ceiling_steps": definition.limits.ceiling_steps,
     }
     hand_over(change, definition, reason("limit.steps", message), kind=ParkedFor.LIMIT, evidence=evidence)
+
+
+def park_budget(change: Change, definition: AgentDefinition, reached: BudgetReached) -> None:
+    """What the next model call may cost does not fit a budget: somebody with the right extends it, or ends the task."""
+    budget = reached.budget
+    evidence = {
+        "budget": {
+            "scope": budget.scope,
+            "key": budget.key,
+            "period": budget.period,
+            "name": budget.name,
+            "unit": reached.unit,
+            "used": f"{reached.used:f}",
+            "most": f"{reached.most:f}",
+            "needed": f"{reached.needed:f}",
+            "suggested": f"{reached.suggested:f}",
+        }
+    }
+    change.set(unanswered=0, unanswered_since=None)
+    reasons = reason("limit.budget", reached.message)
+    hand_over(change, definition, reasons, kind=ParkedFor.LIMIT, evidence=evidence, budget=budget.identity)
 
 
 def park_in_doubt(change: Change, action: Action, why: str) -> None:

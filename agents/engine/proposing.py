@@ -1,20 +1,25 @@
 """What shall happen next? The plan's next step where its arguments are complete; else the proposers are asked."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from agents.changes import Change
-from agents.engine.clock import backoff
+from agents.engine.clock import patient_backoff
 from agents.engine.leases import Lease
-from agents.engine.parking import hand_over, reason
+from agents.engine.parking import hand_over, park_budget, reason
 from agents.engine.story import Story
 from agents.llm.base import InvalidProposal, NoProposal, PlanStep, Proposal, Unavailable
-from agents.llm.chain import links, propose
+from agents.llm.chain import propose
 from agents.references import MalformedReference, UnresolvedReference, resolve
+from agents.spending.errors import BudgetReached, NotYet
+from agents.spending.proposers import chain_seconds, proposers, purpose_of
 from agents.states import StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
 
-MODEL_SECONDS = 300.0
-"""So long a chain of proposers may take; then the lease is no longer renewed."""
+LONGEST_TURN = 30.0
+"""Seconds after which a task that waits for its turn looks again."""
+MANY_TRIES = 1000
+"""Tries are counted no further."""
 INVALID_IN_A_ROW = 3
 """So many answers without progress go to a person."""
 
@@ -46,8 +51,9 @@ def next_proposal(lease: Lease, story: Story) -> Next | None:
 def _ask(lease: Lease, story: Story) -> Next | None:
     request = story.request()
     try:
-        with lease.waiting(MODEL_SECONDS):
-            proposal = propose(request, links(story.definition))
+        chain = proposers(story.task, story.definition, purpose_of(request))
+        with lease.waiting(chain_seconds(story.definition)):
+            proposal = propose(request, chain)
     except InvalidProposal as invalid:
         _record_invalid(lease, story, invalid)
         return None
@@ -57,6 +63,13 @@ def _ask(lease: Lease, story: Story) -> Next | None:
         return None
     except Unavailable as away:
         _wait_for_proposer(lease, story, away)
+        return None
+    except BudgetReached as reached:
+        with story.change(lease) as change:
+            park_budget(change, story.definition, reached)
+        return None
+    except NotYet as full:
+        _wait_for_room(lease, story, full)
         return None
     planned = request.planned if request.planned and request.planned.tool == proposal.name else None
     return Next(proposal, planned, from_plan=False)
@@ -90,19 +103,32 @@ def count_fruitless(change: Change, story: Story) -> bool:
 
 
 def _wait_for_proposer(lease: Lease, story: Story, away: Unavailable) -> None:
+    """Nobody of the chain can be reached: asked again later, until the agent's patience is over."""
     with story.change(lease) as change:
-        tries = change.task.unanswered + 1
-        wait = backoff(tries, away.retry_after)
+        since = change.task.unanswered_since or change.now
+        waited = (change.now - since).total_seconds()
         why = storable_text(away.message)
-        if wait is None:
-            change.set(unanswered=0)
-            message = f"No model could be reached in {tries} tries. The last answer was: {why}"
+        if waited >= story.definition.limits.patience_seconds:
+            change.set(unanswered=0, unanswered_since=None)
+            message = f"No model could be reached for {waited:.0f} seconds. The last answer was: {why}"
             hand_over(change, story.definition, reason("proposer.unavailable", message))
             return
-        change.event("proposer.unavailable", tries=tries, message=why, seconds=wait.total_seconds())
-        change.move(
-            TaskStatus.WAITING,
-            unanswered=tries,
-            wake_at=change.now + wait,
-            notice=f"The agent's model can't be reached; it is asked again soon. ({why})",
+        change.set(unanswered_since=since)
+        notice = f"The agent's model can't be reached; it is asked again soon. ({why})"
+        _sleep(
+            change, "proposer.unavailable", why, patient_backoff(change.task.unanswered + 1, away.retry_after), notice
         )
+
+
+def _wait_for_room(lease: Lease, story: Story, full: NotYet) -> None:
+    """Others are asking: this task's turn comes by itself, and no person is needed for it."""
+    with story.change(lease) as change:
+        notice = f"Waiting for its turn to ask the agent's model. ({full.message})"
+        wait = patient_backoff(change.task.unanswered + 1, full.retry_after, LONGEST_TURN)
+        _sleep(change, "proposer.busy", full.message, wait, notice)
+
+
+def _sleep(change: Change, kind: str, why: str, wait: timedelta, notice: str) -> None:
+    tries = min(change.task.unanswered + 1, MANY_TRIES)
+    change.event(kind, tries=tries, message=why, seconds=round(wait.total_seconds(), 1))
+    change.move(TaskStatus.WAITING, unanswered=tries, wake_at=change.now + wait, notice=storable_text(notice))

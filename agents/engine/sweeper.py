@@ -15,9 +15,12 @@ from django.db import connection
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
+from agents.spending import housekeeping
 from agents.outgoing.courier import Courier
 
 log = structlog.get_logger(__name__)
+
+HOUSEKEEPING_SECONDS = 60.0
 
 
 class Sweeper:
@@ -34,6 +37,7 @@ class Sweeper:
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.tell),
                 (lease_seconds() / 3, self.keep),
+                (HOUSEKEEPING_SECONDS, self.keep_house),
             )
         ]
 
@@ -73,6 +77,10 @@ class Sweeper:
         """Renews the leases of this process and its heartbeat."""
         leases.heartbeat(self.slots)
         leases.renew()
+
+    def keep_house(self) -> None:
+        """Settles model calls that nobody settles any more, and forgets content that is old enough."""
+        housekeeping.keep_house()
 
     def _every(self, seconds: float, run: Callable[[], None]) -> None:
         while not self._stopped.is_set():

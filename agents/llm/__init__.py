@@ -1,5 +1,5 @@
-"""Who proposes: the interface that every proposer speaks, the chain of them, and the playbook."""
+"""Who proposes: the interface that every proposer speaks, the chain of them, the playbook, and models of providers."""
 
-from agents.llm.chain import links, propose
+from agents.llm.chain import propose
 
-__all__ = ["links", "propose"]
+__all__ = ["propose"]

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from agents.definition import AgentDefinition
 from agents.llm.base import NoProposal, Proposal, ProposalRequest, Proposer, Unavailable
-from agents.llm.playbook import Playbook
-
-
-@dataclass(frozen=True)
-class Unconfigured:
-    """A model that the definition names and this installation has no provider for. It never pretends to be one."""
-
-    name: str
-
-    def propose(self, request: ProposalRequest) -> Proposal:
-        raise NoProposal(f"No provider is configured for {self.name}.")
-
-
-def links(definition: AgentDefinition) -> tuple[Proposer, ...]:
-    """The proposers of an agent, in the order of its chain."""
-    return tuple(Playbook() if name == "playbook" else Unconfigured(name) for name in definition.models)
 
 
 def propose(request: ProposalRequest, chain: Sequence[Proposer]) -> Proposal:
     """What the first link says that has something to say.
 
-    InvalidProposal passes through at once: something was said. When nobody says anything, raises Unavailable if one
+    InvalidProposal passes through at once: something was said. So does what stops a task whichever model is next: a
+    budget that is reached, and a call that has to wait its turn. When nobody says anything, raises Unavailable if one
     of them may be asked again later (at the earliest time that any of them named), else NoProposal with all reasons.
     """
     silent: list[str] = []

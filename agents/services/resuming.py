@@ -7,11 +7,14 @@ changed, and nothing else: an approval is bound to exactly one action and one di
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Q
 
+from agents import signals
 from agents.changes import Change, Parking, changing
 from agents.engine import calling
 from agents.engine.acting import add_action
@@ -20,9 +23,11 @@ from agents.engine.controlling import adopt_plan, complete
 from agents.engine.parking import reason, refuse_step
 from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
-from agents.models import Action, Step
+from agents.models import Action, AgentTask, Step
 from agents.policy import judge_action
 from agents.services.submitting import read_text, resume
+from agents.spending import budgets
+from agents.spending.limits import Budget, Most, Scope
 from agents.states import ActionStatus, ParkedFor, StepKind, StepStatus, TaskStatus
 from agents.storable import storable
 from tools.registry import Tool, registry
@@ -182,6 +187,42 @@ def extend(change: Change, steps: int, guidance: str, *, by: User) -> None:
     if guidance.strip():
         _guide(change, guidance, by, "extend")
     _go_on(change)
+
+
+def extend_budget(change: Change, reached: dict[str, Any], amount: Decimal | None, guidance: str, *, by: User) -> None:
+    """Adds to the budget that the task is parked for, and lets every task go on that is parked for the same one.
+
+    `reached` is the budget as the review's evidence has it; without an amount, what was suggested there is added.
+    """
+    given = _amount(reached["unit"], amount if amount is not None else Decimal(reached["suggested"]))
+    budget = Budget(Scope(reached["scope"]), reached["key"], reached["period"], Most(), reached["name"])
+    budgets.extend(budget, reached["unit"], given)
+    change.event("budget.extended", budget=budget.name, unit=reached["unit"], by_amount=f"{given:f}")
+    if guidance.strip():
+        _guide(change, guidance, by, "extend")
+    _go_on(change)
+    if budget.is_shared:
+        transaction.on_commit(lambda: _release_others(budget, by))
+
+
+def _release_others(budget: Budget, by: User) -> None:
+    """Each in a transaction of its own: nobody's lock is held while another's is waited for."""
+    condition = Q(status=TaskStatus.NEEDS_REVIEW, parked_for=ParkedFor.LIMIT, budget=budget.identity)
+    for task_id in AgentTask.objects.filter(condition).order_by("pk").values_list("pk", flat=True):
+        try:
+            with changing(task_id, condition, actor=f"person:{by.get_username()}") as change:
+                change.event("budget.extended", budget=budget.name)
+                _go_on(change)
+                signals.task_left_review.send(sender=AgentTask, change=change)
+        except Stale:
+            continue  # Somebody decided about it meanwhile.
+
+
+def _amount(unit: str, amount: Decimal) -> Decimal:
+    most = Decimal(100_000) if unit == "dollars" else Decimal(10**12)
+    if not amount.is_finite() or not 0 < amount <= most:
+        raise Invalid(f"{amount} more {unit} can't be given; use an amount above 0.", field="amount")
+    return amount.quantize(Decimal("0.01"), ROUND_CEILING) if unit == "dollars" else amount.to_integral_value()
 
 
 def respond(change: Change, guidance: str, *, by: User) -> None:

@@ -3,7 +3,10 @@ from dataclasses import dataclass
 import pytest
 
 from agents import llm
+from agents.llm import providers
+from agents.llm.asking import Bounds
 from agents.llm.base import InvalidProposal, NoProposal, Proposal, ProposalRequest, Unavailable
+from tests.model_requests import Ledger
 from tests.unit.agents.playing import Play
 from tests.unit.agents.test_playbook import definition
 
@@ -51,16 +54,35 @@ def test_when_nobody_has_anything_to_say_every_reason_is_told():
 def test_with_a_playbook_alone_a_goal_that_fits_no_recipe_says_that_no_model_is_configured():
     agent = definition()
     with pytest.raises(NoProposal, match=r"No recipe .* No model is configured"):
-        llm.propose(Play(agent, "write a poem").request(), llm.links(agent))
+        llm.propose(Play(agent, "write a poem").request(), chain(agent))
 
 
 def test_a_model_without_a_provider_is_named_and_never_imitated():
     agent = definition(models=["playbook", "anthropic:some-model"])
-    with pytest.raises(NoProposal, match=r"No provider is configured for anthropic:some-model"):
-        llm.propose(Play(agent, "write a poem").request(), llm.links(agent))
+    with pytest.raises(NoProposal, match=r"anthropic:some-model is not configured here"):
+        llm.propose(Play(agent, "write a poem").request(), chain(agent))
 
 
 def test_the_links_are_those_of_the_definition_in_their_order():
     agent = definition(models=["openai:a", "playbook"])
-    assert [one.name for one in llm.links(agent)] == ["openai:a", "playbook"]
-    assert llm.propose(Play(agent, "pay ana 5").request(), llm.links(agent)).name == "propose_plan"
+    assert [one.name for one in chain(agent)] == ["openai:a", "playbook"]
+    assert llm.propose(Play(agent, "pay ana 5").request(), chain(agent)).name == "propose_plan"
+
+
+@pytest.mark.parametrize(
+    ("models", "chained"),
+    [
+        (["playbook", "openai:big"], ("playbook", "openai:small", "openai:big")),
+        (["openai:big", "playbook"], ("openai:small", "openai:big", "playbook")),
+        (["playbook"], ("playbook", "openai:small")),
+        (["openai:big", "openai:small"], ("openai:small", "openai:big")),
+    ],
+)
+def test_a_purpose_of_its_own_comes_first_among_the_models_and_the_others_stay_behind_it(models, chained):
+    agent = definition(models=models, models_for={"acting": "openai:small"})
+    assert agent.chain("acting") == chained
+    assert agent.chain("planning") == tuple(models)
+
+
+def chain(agent):
+    return providers.links(agent, Ledger(), {}, Bounds())

@@ -1,0 +1,82 @@
+"""Which budgets apply to a call? Those that the operator set, and the tighter ones that its agent sets itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TypeVar
+
+from django.conf import settings
+
+from agents.models import AgentTask, SpendingAccount
+
+Scope = SpendingAccount.Scope
+T = TypeVar("T", Decimal, int)
+
+
+@dataclass(frozen=True)
+class Most:
+    """The limits of one budget; None is no limit."""
+
+    dollars: Decimal | None = None
+    tokens: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.dollars is not None or self.tokens is not None
+
+    def tightened(self, other: "Most") -> "Most":
+        return Most(_least(self.dollars, other.dollars), _least(self.tokens, other.tokens))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """One budget in one period, and its limits."""
+
+    scope: Scope
+    key: int
+    period: str
+    limit: Most
+    name: str
+    """In words: “task 12”, “sam on 2026-11-20”."""
+
+    @property
+    def identity(self) -> str:
+        """What a parked task remembers, so that it is found when the budget is extended."""
+        return f"{self.scope}/{self.key}/{self.period}"
+
+    @property
+    def is_shared(self) -> bool:
+        return self.scope != Scope.TASK
+
+    def most(self, unit: str) -> Decimal | None:
+        amount = self.limit.dollars if unit == "dollars" else self.limit.tokens
+        return None if amount is None else Decimal(amount)
+
+
+def budgets_of(task: AgentTask | None, day: date) -> tuple[Budget, ...]:
+    """The budgets with a limit that a call counts in, always in the same order, so that nobody locks crosswise.
+
+    A call without a task (a probe) counts in the day's budget alone.
+    """
+    return tuple(budget for budget in _all(task, day) if budget.limit)
+
+
+def _all(task: AgentTask | None, day: date) -> Iterator[Budget]:
+    set_here: dict[str, tuple[Decimal | None, int | None]] = settings.COUNTERSIGN_BUDGETS
+    here = {scope: Most(*set_here.get(scope, (None, None))) for scope in Scope.values}
+    today = day.isoformat()
+    if task is not None:
+        own = task.version.read().budget
+        agent, person = task.version.agent, task.submitted_by
+        own_task, own_day = Most(own.task_dollars, own.task_tokens), Most(own.day_dollars, own.day_tokens)
+        yield Budget(Scope.TASK, task.pk, "", here["task"].tightened(own_task), f"task {task.pk}")
+        yield Budget(Scope.SUBMITTER, person.pk, today, here["submitter"], f"{person.get_username()} on {today}")
+        yield Budget(
+            Scope.AGENT, agent.pk, today, here["agent"].tightened(own_day), f"the agent {agent.name} on {today}"
+        )
+    yield Budget(Scope.ALL, 0, today, here["all"], f"everything on {today}")
+
+
+def _least(one: T | None, other: T | None) -> T | None:
+    known = [amount for amount in (one, other) if amount is not None]
+    return min(known, default=None)

@@ -1,0 +1,37 @@
+"""Who may be asked for a task's next step, and at whose expense? The chain, each model guarded and in the ledger."""
+
+import os
+
+from django.conf import settings
+
+from agents.definition import AgentDefinition, Purpose
+from agents.llm import providers
+from agents.llm.asking import Bounds, Model
+from agents.llm.base import ProposalRequest, Proposer
+from agents.models import AgentTask
+from agents.spending.health import Guarded
+from agents.spending.ledger import Ledger
+
+
+def bounds() -> Bounds:
+    return Bounds(output_tokens=settings.COUNTERSIGN_OUTPUT_TOKENS)
+
+
+def chain_seconds(definition: AgentDefinition) -> float:
+    """So long all of a chain may take, one link after the other."""
+    return bounds().seconds * (len(definition.models) + 1)
+
+
+def purpose_of(request: ProposalRequest) -> Purpose:
+    return "planning" if request.turn == "plan" else "acting"
+
+
+def proposers(task: AgentTask, definition: AgentDefinition, purpose: Purpose) -> tuple[Proposer, ...]:
+    """The proposers of this turn, in their order. Their calls are recorded for the task's next step."""
+    ledger = Ledger(task, purpose, task.steps_taken + 1)
+    return tuple(proposer(name, ledger, bounds()) for name in definition.chain(purpose))
+
+
+def proposer(name: str, ledger: Ledger, within: Bounds) -> Proposer:
+    link = providers.link(name, ledger, os.environ, within)
+    return Guarded(link, ledger) if isinstance(link, Model) else link
