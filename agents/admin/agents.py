@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from agents.admin.base import ReadOnlyAdmin
+from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.admin.forms import DefinitionForm
 from agents.admin.starter import STARTER
 from agents.definition import AgentDefinition, loading
@@ -125,12 +125,7 @@ class AgentAdmin(ReadOnlyAdmin):
     def _agent(self, request: HttpRequest, pk: int | str) -> Agent:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = str(pk)
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-        agent = Agent.objects.filter(pk=number).first()
-        if agent is None:
-            raise Http404(f"There is no agent {pk}.")
-        return agent
+        return row_or_404(Agent.objects.all(), pk)
 
     def _context(self, request: HttpRequest, agent: Agent | None, title: str) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, "original": agent, "title": title}
@@ -156,10 +151,7 @@ class VersionAdmin(ReadOnlyAdmin):
         """A version as it is, to be read."""
         if request.method != "GET" or not self.has_view_permission(request):
             raise PermissionDenied("A version never changes.")
-        number = int(object_id) if object_id.isascii() and object_id.isdecimal() and len(object_id) < 19 else None
-        version = AgentVersion.objects.select_related("agent", "created_by").filter(pk=number).first()
-        if version is None:
-            raise Http404(f"There is no agent version {object_id}.")
+        version = row_or_404(AgentVersion.objects.select_related("agent", "created_by"), object_id)
         definition = version.read()
         context = {
             **self.admin_site.each_context(request),

@@ -1,11 +1,28 @@
 """What have all our admin classes in common? History is looked at, and never edited."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Model
-from django.http import HttpRequest
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator as UnfoldInfinitePaginator
+
+Row = TypeVar("Row", bound=Model)
+
+
+def number_in(text: Any) -> int | None:
+    """A number from an address; None for what is none, or is larger than any row's."""
+    text = str(text or "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+
+def row_or_404(rows: QuerySet[Row], pk: Any) -> Row:
+    """The row with this key among those that somebody may see; what they may not see does not exist for them."""
+    number = number_in(pk)
+    row = rows.filter(pk=number).first() if number is not None else None
+    if row is None:
+        raise Http404(f"There is no {rows.model._meta.verbose_name} {pk}.")
+    return row
 
 
 class InfinitePaginator(UnfoldInfinitePaginator):
@@ -32,6 +49,7 @@ class ReadOnlyAdmin(ModelAdmin):
     paginator = InfinitePaginator
     show_full_result_count = False
     list_per_page = 50
+    list_before_template: Any = None
     sortable_by = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -22,7 +22,7 @@ class VerbatimField(forms.CharField):
         self.validators = []
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n")
 
     def validate(self, value: str) -> None:
         """Blanks alone say nothing."""
@@ -58,7 +58,7 @@ class SubmitForm(RefusableForm):
         widget=forms.NumberInput(attrs={"min": 1, "inputmode": "numeric"}),
     )
     priority = forms.TypedChoiceField(
-        choices=Priority.choices, initial=Priority.NORMAL, coerce=int, required=False, empty_value=Priority.NORMAL
+        choices=Priority.choices, initial=Priority.NORMAL, coerce=int, required=False, empty_value=None
     )
 
 

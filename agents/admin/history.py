@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.html import format_html
 
-from agents.admin.base import ReadOnlyAdmin
+from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.models import ModelCall
 
 TONES = {"open": "active", "answered": "good", "failed": "bad"}
@@ -33,6 +33,5 @@ class ModelCallAdmin(ReadOnlyAdmin):
         """A call is read where it was made: on its task's page."""
         if request.method != "GET" or not self.has_view_permission(request):
             raise PermissionDenied
-        number = int(object_id) if object_id.isascii() and object_id.isdecimal() and len(object_id) < 19 else None
-        call = get_object_or_404(ModelCall, pk=number)
+        call = row_or_404(ModelCall.objects.all(), object_id)
         return redirect("admin:agents_agenttask_change", call.task_id)

@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from agents.admin.base import number_in
 from agents.models import AgentTask
 
 COUNTED = 1000
@@ -85,17 +86,16 @@ class SubmitterFilter(admin.SimpleListFilter):
         value = self.value()
         if not value:
             return queryset
-        return queryset.filter(submitted_by=int(value)) if value.isdecimal() else queryset.none()
+        number = number_in(value)
+        return queryset.none() if number is None else queryset.filter(submitted_by=number)
 
 
 def search_tasks(tasks: QuerySet[AgentTask], words: str) -> QuerySet[AgentTask]:
     """Tasks with this number, or with these words in their goal."""
     words = words.strip()
-    number = words.removeprefix("#").removeprefix("task ").strip()
-    if number.isdecimal() and len(number) < 19 and words.startswith(("#", "task ")):
-        return tasks.filter(pk=int(number))
-    found = tasks.filter(goal__icontains=words)
-    if number.isdecimal() and len(number) < 19:
-        # Two conditions, not two queries: the number of an order is often searched for as well.
-        found = tasks.filter(goal__icontains=words) | tasks.filter(pk=int(number))
-    return found
+    number = number_in(words.removeprefix("#"))
+    if number is not None and words.startswith("#"):
+        return tasks.filter(pk=number)
+    found = Q(goal__icontains=words)
+    # The number of an order is searched for as often as that of a task.
+    return tasks.filter(found if number is None else found | Q(pk=number))

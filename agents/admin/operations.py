@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from agents import kill_switches
-from agents.admin.base import ReadOnlyAdmin
+from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.admin.forms import ApiKeyForm, KillSwitchForm
 from agents.api import keys
 from agents.errors import Refused
@@ -37,12 +37,7 @@ class OperationsAdmin(ReadOnlyAdmin):
     def _row(self, request: HttpRequest, pk: int | str) -> Any:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        text = str(pk)
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-        row = self.get_queryset(request).filter(pk=number).first()
-        if row is None:
-            raise Http404(f"There is no {self.opts.verbose_name} {pk}.")
-        return row
+        return row_or_404(self.get_queryset(request), pk)
 
     def _context(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
         return {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **more}

@@ -123,7 +123,7 @@ def read_page(task: AgentTask, before: int | None = None) -> TaskPage:
         before=before,
         events=tuple(events),
         usage=_usage(task),
-        open_request=task.review_requests.filter(status="open").first(),  # type: ignore[attr-defined]
+        open_request=task.review_requests.filter(status="open").first(),
     )
 
 
@@ -148,7 +148,7 @@ def _requests(task: AgentTask, steps: list[int]) -> QuerySet[Any]:
 
     Followed by the relation's name: the review room stands above this one, and is not imported here.
     """
-    related: Any = task.review_requests  # type: ignore[attr-defined]
+    related: Any = task.review_requests
     asked = related.filter(Q(step__in=steps) | Q(step=None)).prefetch_related("decisions__person")
     return asked.defer("shown").order_by("id")
 
@@ -180,11 +180,10 @@ def _plan(task: AgentTask) -> tuple[Planned, ...]:
     states: dict[str, tuple[str, int]] = {}
     for planned_id, status, number in steps.order_by("number").values_list("planned_id", "status", "number"):
         states[planned_id] = ("now" if status == StepStatus.OPEN else status, number)
-    planned = []
-    for one in task.plan:
-        state, number = states.get(one["id"], ("ahead", None))
-        planned.append(Planned(one["id"], one["tool"], one.get("purpose", ""), state, number))
-    return tuple(planned)
+    return tuple(
+        Planned(one["id"], one["tool"], one.get("purpose", ""), *states.get(one["id"], ("ahead", None)))
+        for one in task.plan
+    )
 
 
 def _usage(task: AgentTask) -> Usage:

@@ -15,13 +15,13 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from agents import services
-from agents.admin.base import ReadOnlyAdmin
+from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
 from agents.admin.forms import AnswerForm, SubmitForm
 from agents.admin.listing import Chip, SubmitterFilter, chips, search_tasks
 from agents.admin.reading import mark, read_page, read_step, visible_tasks
 from agents.errors import Refused
 from agents.models import AgentTask, TaskEvent
-from agents.states import TaskStatus
+from agents.states import Priority, TaskStatus
 from agents.templatetags.countersign import cut, tone, visible
 
 REFUSED = 409
@@ -126,7 +126,7 @@ class TaskAdmin(ReadOnlyAdmin):
 
     def journal_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         task = self._task(request, pk)
-        after = _number(request.GET.get("after")) or 0
+        after = number_in(request.GET.get("after")) or 0
         found = TaskEvent.objects.filter(task=task, number__gt=after).order_by("number")
         events = list(found[: LINES_SHOWN + 1])
         context = self._context(request, task, f"Journal of task {task.pk}") | {
@@ -159,7 +159,7 @@ class TaskAdmin(ReadOnlyAdmin):
                     agent=form.cleaned_data["agent"].name,
                     goal=form.cleaned_data["goal"],
                     max_steps=form.cleaned_data["max_steps"],
-                    priority=form.cleaned_data["priority"],
+                    priority=form.cleaned_data["priority"] or Priority.NORMAL,
                     by=request.user,  # type: ignore[arg-type]  # signed in: admin_view saw to it
                 )
             except Refused as refused:
@@ -200,14 +200,10 @@ class TaskAdmin(ReadOnlyAdmin):
         return self._page(request, task, answer_form=form)
 
     def _task(self, request: HttpRequest, pk: int | str) -> AgentTask:
-        """The task, if this person may see it; what they may not see does not exist for them."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         related = ("agent", "version", "submitted_by", "owner")
-        task = self.get_queryset(request).select_related(*related).filter(pk=_number(pk)).first()
-        if task is None:
-            raise Http404(f"There is no task {pk}.")
-        return task
+        return row_or_404(self.get_queryset(request).select_related(*related), pk)
 
     def _page(self, request: HttpRequest, task: AgentTask, **extra: Any) -> HttpResponse:
         context = self._page_context(request, task) | extra
@@ -220,7 +216,7 @@ class TaskAdmin(ReadOnlyAdmin):
         answer_form = AnswerForm(prefix=None)
         answer_form.fields["answer"].label = visible(task.question)
         return self._context(request, task, f"Task {task.pk}") | {
-            "page": read_page(task, _number(request.GET.get("before"))),
+            "page": read_page(task, number_in(request.GET.get("before"))),
             "may_cancel": not task.is_final and (is_submitter or person.has_perm("agents.cancel_any_task")),
             "may_answer": is_submitter,
             "may_review": person.has_perm("review.view_reviewrequest"),
@@ -244,9 +240,3 @@ def _initial(request: HttpRequest) -> dict[str, str]:
 
 def _to(task: AgentTask) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse("admin:agents_agenttask_change", args=[task.pk]))
-
-
-def _number(text: Any) -> int | None:
-    """A number from an address; None for what is none, or larger than any row's."""
-    text = str(text or "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None

@@ -91,9 +91,9 @@ def as_text(value: Any, limit: int | str = 0) -> str:
 
 
 @register.filter
-def visible(text: str) -> str:
+def visible(text: Any) -> str:
     """Text whose reading order can't be turned round unseen; letters of every script stay as they are."""
-    return _TURNING.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", text)
+    return _TURNING.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", str(text))
 
 
 @register.filter

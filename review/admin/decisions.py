@@ -6,10 +6,10 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils.html import format_html
 
-from agents.admin.base import ReadOnlyAdmin
+from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.templatetags.countersign import cut, visible
 from review.models import Decision
 
@@ -34,8 +34,7 @@ class DecisionAdmin(ReadOnlyAdmin):
         """A decision is read where it was made: on its review's page."""
         if request.method != "GET" or not self.has_view_permission(request):
             raise PermissionDenied
-        number = int(object_id) if object_id.isascii() and object_id.isdecimal() and len(object_id) < 19 else None
-        decision = get_object_or_404(Decision, pk=number)
+        decision = row_or_404(Decision.objects.all(), object_id)
         return redirect("admin:review_reviewrequest_change", decision.request_id)
 
     @admin.display(description="About")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from agents.admin.base import ReadOnlyAdmin
+from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
 from agents.admin.listing import Chip, chips
 from agents.errors import Invalid, Refused
 from agents.templatetags.countersign import cut, risk_tone, took, visible
@@ -80,11 +80,10 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, queryset: QuerySet[ReviewRequest], search_term: str
     ) -> tuple[QuerySet[ReviewRequest], bool]:
         words = search_term.strip()
-        number = words.removeprefix("#")
         if not words:
             return queryset, False
-        if words.startswith("#") and number.isdecimal() and len(number) < 19:
-            return queryset.filter(task=int(number)), False
+        if words.startswith("#") and (number := number_in(words.removeprefix("#"))):
+            return queryset.filter(task=number), False
         return queryset.filter(Q(title__icontains=words) | Q(task__goal__icontains=words)), False
 
     def chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
@@ -259,13 +258,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         related = ("task__agent", "task__version", "task__submitted_by", "task__owner", "action", "claimed_by")
-        text = str(pk)
-        rows = ReviewRequest.objects.select_related(*related)
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-        asked = rows.filter(pk=number).first()
-        if asked is None:
-            raise Http404(f"There is no review request {pk}.")
-        return asked
+        return row_or_404(ReviewRequest.objects.select_related(*related), pk)
 
     def _page(
         self,

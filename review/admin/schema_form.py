@@ -109,7 +109,12 @@ class ArgumentsForm(forms.Form):
 
 
 def _field(row: Argument, initial: str) -> forms.Field:
-    options = {"required": False, "initial": initial, "label": visible(row.name), "help_text": row.help_text}
+    options: dict[str, Any] = {
+        "required": False,
+        "initial": initial,
+        "label": visible(row.name),
+        "help_text": row.help_text,
+    }
     if row.kind == "choice":
         empty = [] if row.required and row.was is not _MISSING else [("", "none")]
         choices = [*empty, *((json.dumps(one, ensure_ascii=False), str(one)) for one in row.choices)]
@@ -135,7 +140,7 @@ def _widget(row: Argument, initial: str) -> forms.Widget:
 def _arguments(schema: Mapping[str, Any], was: Mapping[str, Any]) -> Iterator[Argument]:
     properties = schema.get("properties", {})
     required = schema.get("required", ())
-    extra = {name: {} for name in was if name not in properties}
+    extra: dict[str, Any] = {name: {} for name in was if name not in properties}
     for name, declared in {**properties, **extra}.items():
         wanted, nullable = _resolved(declared, schema)
         yield Argument(
