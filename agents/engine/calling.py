@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from agents.engine.leases import Lease
+from agents.engine.leases import Lease, drop_connection
 from agents.storable import bounded, storable, storable_text
 from tools.context import ToolContext
 from tools.errors import NothingHappened, TemporarilyUnavailable
@@ -69,6 +69,8 @@ def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome
     except (Exception, SystemExit) as error:
         log.exception("tool.unexplained", tool=tool.name, task=context.task_id)
         return Unknown(_describe(error))
+    # A connection that died while the tool worked must not make its verifier fail.
+    drop_connection()
     return verified(tool, result, arguments, context)
 
 

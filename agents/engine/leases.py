@@ -60,7 +60,7 @@ class Lease:
             yield
         finally:
             self.call_until = None
-            _drop_connection()
+            drop_connection()
 
     @contextmanager
     def change(self, known: AgentTask | None = None) -> Iterator[Change]:
@@ -201,7 +201,7 @@ def let_go_of_database() -> None:
     connection.close()
 
 
-def _drop_connection() -> None:
+def drop_connection() -> None:
     """Leaves nothing behind of a tool that used the database: no dead connection, no open transaction, no setting."""
     connection.close()
     if connection.in_atomic_block or not connection.autocommit:
