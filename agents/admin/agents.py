@@ -27,6 +27,8 @@ VERSIONS_SHOWN = 100
 class AgentAdmin(ReadOnlyAdmin):
     list_display = ("title", "name", "newest", "state")
     search_fields = ("name", "title")
+    nothing = "There is no agent yet."
+    adds = "New agent"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         return Agent.objects.annotate(newest_number=Max("versions__number"))

@@ -50,6 +50,10 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
     list_before_template: Any = None
+    nothing = "Nothing is here."
+    """What an empty list says."""
+    adds = ""
+    """What its button says, where one adds to it."""
     sortable_by = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -16,6 +16,7 @@ TONES = {"open": "active", "answered": "good", "failed": "bad"}
 class ModelCallAdmin(ReadOnlyAdmin):
     list_display = ("model", "about", "state", "input_tokens", "cached_tokens", "output_tokens", "created_at")
     list_filter = ("status",)
+    nothing = "No model has been called."
     ordering = ("-id",)
 
     @admin.display(description="Task")

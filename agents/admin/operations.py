@@ -61,6 +61,8 @@ class KillSwitchAdmin(OperationsAdmin):
     list_select_related = ("agent", "engaged_by")
     ordering = ("-id",)
     page_template = "countersign/operations/kill_switch.html"
+    nothing = "No kill switch has been engaged."
+    adds = "Engage a kill switch"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[KillSwitch]:
         return KillSwitch.objects.select_related("agent", "engaged_by")
@@ -123,6 +125,8 @@ class ApiKeyAdmin(OperationsAdmin):
     search_fields = ("name", "prefix")
     ordering = ("-id",)
     page_template = "countersign/operations/api_key.html"
+    nothing = "No API key has been made."
+    adds = "Make an API key"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         return ApiKey.objects.select_related("owner")
@@ -178,6 +182,7 @@ class WorkerAdmin(OperationsAdmin):
     list_display = ("identity", "host", "pid", "slots", "started_at", "seen_at", "state")
     ordering = ("-seen_at",)
     page_template = "countersign/operations/worker.html"
+    nothing = "No worker has been seen. Tasks wait until one starts."
 
     @admin.display(description="State")
     def state(self, worker: WorkerProcess) -> str:

@@ -99,8 +99,8 @@ def visible_tasks(person: Any) -> QuerySet[AgentTask]:
     return AgentTask.objects.filter(submitted_by=person)
 
 
-def read_page(task: AgentTask, before: int | None = None) -> TaskPage:
-    """The page of a task; `before` pages back through a long story."""
+def read_page(task: AgentTask, person: Any, before: int | None = None) -> TaskPage:
+    """The page of a task as this person reads it; `before` pages back through a long story."""
     steps = _steps(task, before)
     ids = [one.pk for one in steps]
     actions = _by_step(Action.objects.filter(step__in=ids).order_by("step", "number"))
@@ -116,7 +116,7 @@ def read_page(task: AgentTask, before: int | None = None) -> TaskPage:
     events = TaskEvent.objects.filter(task=task).order_by("-number")[:EVENTS_SHOWN]
     return TaskPage(
         task=task,
-        standing=standing(task),
+        standing=standing(task, to_submitter=task.submitted_by_id == person.pk),
         plan=_plan(task),
         entries=_entries(shown, requests, newest=before is None),
         first_number=steps[0].number if steps else 1,

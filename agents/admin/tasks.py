@@ -22,7 +22,7 @@ from agents.admin.reading import mark, read_page, read_step, visible_tasks
 from agents.errors import Refused
 from agents.models import AgentTask, TaskEvent
 from agents.states import Priority, TaskStatus
-from agents.templatetags.countersign import cut, tone, visible
+from agents.templatetags.countersign import one_line, tone, visible
 
 REFUSED = 409
 LINES_SHOWN = 200
@@ -38,6 +38,8 @@ class TaskAdmin(ReadOnlyAdmin):
     search_fields = ("goal",)
     search_help_text = "Words of the goal, or #12"
     ordering = ("-id",)
+    nothing = "No task is here."
+    adds = "Submit a goal"
 
     # --- Who may see and do what
 
@@ -66,8 +68,7 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Goal")
     def what(self, task: AgentTask) -> str:
-        one_line = " ".join(visible(task.goal[:400]).split())
-        return format_html('<span class="cs-cell" dir="auto">{}</span>', cut(one_line, 160))
+        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line(task.goal))
 
     @admin.display(description="Status")
     def state(self, task: AgentTask) -> str:
@@ -216,7 +217,7 @@ class TaskAdmin(ReadOnlyAdmin):
         answer_form = AnswerForm(prefix=None)
         answer_form.fields["answer"].label = visible(task.question)
         return self._context(request, task, f"Task {task.pk}") | {
-            "page": read_page(task, number_in(request.GET.get("before"))),
+            "page": read_page(task, person, number_in(request.GET.get("before"))),
             "may_cancel": not task.is_final and (is_submitter or person.has_perm("agents.cancel_any_task")),
             "may_answer": is_submitter,
             "may_review": person.has_perm("review.view_reviewrequest"),

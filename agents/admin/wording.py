@@ -35,16 +35,19 @@ class Standing:
     details: tuple[str, ...] = ()
 
 
-def standing(task: AgentTask) -> Standing:
-    headline, detail = _headline(task)
+def standing(task: AgentTask, *, to_submitter: bool = False) -> Standing:
+    """`to_submitter`: is it the submitter who reads this?"""
+    headline, detail = _headline(task, to_submitter)
     said = [detail, task.notice, _cancel(task)]
     if task.status in (TaskStatus.FAILED, TaskStatus.CANCELED):
         said = [task.failure]
     return Standing(headline, tuple(one for one in dict.fromkeys(said) if one))
 
 
-def _headline(task: AgentTask) -> tuple[str, str]:
+def _headline(task: AgentTask, to_submitter: bool) -> tuple[str, str]:
     match task.status:
+        case TaskStatus.NEEDS_INPUT if to_submitter:
+            return "The agent has a question for you", ""
         case TaskStatus.NEEDS_REVIEW if task.parked_for == ParkedFor.TAKEOVER:
             return f"{task.owner} works on this task", "The agent does nothing until it is given back."
         case TaskStatus.NEEDS_REVIEW:

@@ -106,6 +106,14 @@ def cut(text: str, limit: int | str) -> str:
 
 
 @register.filter
+def one_line(text: str, limit: int | str = 160) -> str:
+    """The beginning of a text for a row of a list: one line, nothing hidden."""
+    limit = int(limit)
+    line = " ".join(visible(text[: 4 * limit]).split())
+    return line if len(line) <= limit and len(text) <= 4 * limit else f"{line[: limit - 1]}…"
+
+
+@register.filter
 def longer_than(value: Any, limit: int | str) -> bool:
     """Would this be cut?"""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
@@ -163,6 +171,16 @@ def took(length: timedelta) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min"
+
+
+@register.filter
+def in_short(length: timedelta) -> str:
+    """An age in its largest unit: “5 min”, “3 days”."""
+    seconds = int(length.total_seconds())
+    for name, size in (("day", 86_400), ("h", 3_600), ("min", 60)):
+        if count := seconds // size:
+            return f"{count} {name}{'s' if name == 'day' and count > 1 else ''}"
+    return f"{max(seconds, 0)} s"
 
 
 @register.filter

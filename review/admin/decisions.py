@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.html import format_html
 
 from agents.admin.base import ReadOnlyAdmin, row_or_404
-from agents.templatetags.countersign import cut, visible
+from agents.templatetags.countersign import one_line
 from review.models import Decision
 
 
@@ -39,10 +39,8 @@ class DecisionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="About")
     def about(self, decision: Decision) -> str:
-        one_line = cut(" ".join(visible(decision.request.title[:400]).split()), 120)
-        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line)
+        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line(decision.request.title))
 
     @admin.display(description="Comment")
     def said(self, decision: Decision) -> str:
-        one_line = cut(" ".join(visible(decision.comment[:400]).split()), 120)
-        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line)
+        return format_html('<span class="cs-cell" dir="auto">{}</span>', one_line(decision.comment))

@@ -42,6 +42,11 @@ class ReviewPage:
     claimed_by_other: bool
 
     @property
+    def reasons_say_more(self) -> bool:
+        """Do the reasons say more than the title does?"""
+        return any(one["message"] != self.request.title for one in self.reasons)
+
+    @property
     def is_open(self) -> bool:
         return self.request.status == RequestStatus.OPEN
 

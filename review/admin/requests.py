@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
 from agents.admin.listing import Chip, chips
 from agents.errors import Invalid, Refused
-from agents.templatetags.countersign import cut, risk_tone, took, visible
+from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
 from review import services
 from review.admin.forms import AnswerForm, ConfirmEditForm, form_class
 from review.admin.reading import claimed_by_other, next_open, read_review, tool_of
@@ -29,6 +29,10 @@ from review.services import ANSWERS, Given, may_decide
 
 REFUSED = 409
 EVERYTHING = "all"
+OPENED = frozenset({Answer.APPROVE, Answer.EXTEND, Answer.RESPOND, Answer.FINISH})
+"""Answers whose form is open at first. Nobody is led to vouch for what a verifier doubts, or for what is in doubt."""
+KEYS = (("a", Answer.APPROVE), ("e", Answer.EDIT), ("r", Answer.REJECT))
+"""As static/countersign/desk.js has them."""
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -63,7 +67,8 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     list_before_template = "countersign/chips.html"
     list_select_related = ("task__agent", "task__submitted_by", "claimed_by")
     search_fields = ("title",)
-    search_help_text = "Words of the question or the goal, or #12 for a task"
+    search_help_text = "Words of question or goal, or #12"
+    nothing = "Nothing waits for a decision. What needs a person appears here."
 
     # --- The queue
 
@@ -108,9 +113,9 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             why = "You submitted this task, so somebody else decides."
         return format_html(
             '<span class="cs-cell" dir="auto">{}</span><span class="cs-cell cs-why" dir="auto" title="{}">{}</span>',
-            _one_line(asked.title),
+            one_line(asked.title),
             visible(why[:1000]),
-            _one_line(why),
+            one_line(why),
         )
 
     @admin.display(description="Risk")
@@ -132,7 +137,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             '<time class="cs-nowrap" datetime="{}" title="{}">{}</time>',
             asked.opened_at.isoformat(),
             f"{asked.opened_at:%d %b %Y %H:%M:%S}",
-            took(since),
+            in_short(since),
         )
 
     @admin.display(description="Claimed by", empty_value="")
@@ -234,7 +239,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     def _onwards(self, request: HttpRequest, asked: ReviewRequest, answer: Answer) -> HttpResponseRedirect:
         """On to the next open request, or back to the queue; what was done is said, with the way to its task."""
         task = reverse("admin:agents_agenttask_change", args=[asked.task_id])
-        done = format_html('{}: {} <a href="{}">Task {}</a>', answer.label, _one_line(asked.title), task, asked.task_id)
+        done = format_html('{}: {} <a href="{}">Task {}</a>', answer.label, one_line(asked.title), task, asked.task_id)
         messages.success(request, done)
         if answer == Answer.TAKE_OVER:
             opened = ReviewRequest.objects.filter(task=asked.task_id, status=RequestStatus.OPEN).first()
@@ -283,6 +288,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             "why_not": why_not if page.is_open else "",
             "answers": self._answers(asked, answered) if may else [],
             "answered": answered,
+            "keys": [(key, answer.label) for key, answer in KEYS if answer in ANSWERS[asked.kind]],
             "typed": answered[1].data.get("comment", "") if answered and not may else "",
             "decisions": list(asked.decisions.select_related("person")),
             "is_mine": asked.claimed_by_id == request.user.pk and not claimed_by_other(asked, request.user),
@@ -307,9 +313,6 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
                 if answered and sent
                 else form_class(answer, schema)(initial={"digest": asked.digest}, auto_id=f"id_{answer}_%s")
             )
-            offered.append({"answer": answer, "label": answer.label, "form": form, "sent": sent})
+            opened = answer in OPENED
+            offered.append({"answer": answer, "label": answer.label, "form": form, "sent": sent, "opened": opened})
         return offered
-
-
-def _one_line(text: str) -> str:
-    return cut(" ".join(visible(text[:400]).split()), 160)

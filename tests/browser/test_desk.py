@@ -81,7 +81,7 @@ def test_an_edit_is_corrected_shown_and_sent(shop: Shop, sign_in: SignIn):
     expect(amount).to_have_value("12,50")
     amount.fill("12.50")
     reviewer.get_by_role("button", name="Show the difference").click()
-    difference = reviewer.get_by_role("table", name="What the edit changes")
+    difference = reviewer.get_by_role("table", name="What is different")
     expect(difference).to_contain_text("/amount")
     expect(difference).to_contain_text("64.9")
     expect(reviewer.get_by_text("Refund 12.50 EUR for order 1042: the kettle arrived broken")).to_be_visible()
