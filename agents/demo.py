@@ -86,9 +86,9 @@ EXAMPLES = (
         "The verifier catches it: a person looks at the result.",
     ),
     Example(
-        "A refund for you to decide",
+        "A partial refund",
         "Refund order 1023, one cup of the set was missing",
-        "Submitted by the shop's website, and waiting in the review queue.",
+        "Only what is left to refund is proposed. The shop's website submitted this one too.",
         told=True,
     ),
 )

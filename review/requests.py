@@ -1,18 +1,30 @@
 """How does a question to people come to be, and go? In the transaction that parks the task, or lets it move on."""
 
+from dataclasses import replace
+from textwrap import shorten
 from typing import Any
 
 from agents.changes import Change, Parking
 from agents.models import Action, AgentTask
+from agents.policy import Quorum
 from agents.states import ParkedFor
+from agents.storable import storable
+from review.audit import request_digest, shown_digest
 from review.models import Kind, RequestStatus, ReviewRequest, Risk
+from review.quorum import missing_approvers, quorum_of
 from tools.registry import Stakes, registry
 from tools.schema import digest
 
 
 def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) -> None:
     """Opens the one request of a task that was just parked, with everything that a person will be shown."""
-    shown = _shown(change.task, parking)
+    task, action = change.task, parking.action
+    quorum = quorum_of(task, action.tool, action.arguments) if action else Quorum()
+    edited_by = parking.evidence.get("edited", {}).get("person")
+    problem = missing_approvers(task, action, quorum, edited_by) if action else None
+    if problem:
+        parking = replace(parking, reasons=[*parking.reasons, problem])
+    shown = storable(_shown(task, parking))
     request = ReviewRequest.objects.create(
         task=change.task,
         step=parking.step,
@@ -23,9 +35,19 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
         shown=shown,
         digest=_digest(change.task, parking, shown),
         risk=_risk(parking),
+        approvals_needed=quorum.needed,
+        approvers_group=quorum.group,
+        edited_by_id=edited_by,
         opened_at=change.now,
     )
-    change.event("review.opened", request=request.pk, kind=request.kind, reasons=parking.reasons)
+    change.event(
+        "review.opened",
+        request=request.pk,
+        kind=request.kind,
+        reasons=parking.reasons,
+        shown=shown_digest(request),
+        record=request_digest(request),
+    )
 
 
 def withdraw_requests(sender: object, *, change: Change, **_: Any) -> None:
@@ -64,7 +86,7 @@ def _title(task: AgentTask, parking: Parking) -> str:
         case ParkedFor.TAKEOVER:
             return f"Taken over by {task.owner}"
         case _:
-            return parking.reasons[0]["message"] if parking.reasons else "The agent needs a person."
+            return f"The agent needs a person: {shorten(task.goal, 160, placeholder=' …')}"
 
 
 def _risk(parking: Parking) -> Risk:
