@@ -90,6 +90,7 @@ class AgentTask(models.Model):
     version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="tasks")
     goal = models.TextField()
     inputs = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(default=dict, blank=True, help_text="The submitter's own words about it; texts only.")
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="agent_tasks")
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     idempotency_key = models.CharField(max_length=255, blank=True)
@@ -518,11 +519,28 @@ class WorkerProcess(models.Model):
         return self.identity
 
 
+class Team(models.Model):
+    """People and services that see each other's tasks. What one may do with them is each one's own permission."""
+
+    name = models.CharField(max_length=80, unique=True)
+    members = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="teams", blank=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ApiKey(models.Model):
-    """A caller's key: shown once when made, kept as a digest."""
+    """A caller's key: shown once when made, kept as a digest. It may do what its scopes say and its owner may."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=80)
+    scopes = models.JSONField(default=list, blank=True, help_text="See agents.api.scopes.")
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replaced_by"
+    )
     prefix = models.CharField(max_length=12, unique=True)
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now(), editable=False)

@@ -51,6 +51,7 @@ SIDEBAR: dict[str, tuple[Link, ...]] = {
     "Sample desk": (Link("Shop", "storefront", "admin:app_list", "shop.view_order", app="shop"),),
     "People": (
         Link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
+        Link("Teams", "groups", "admin:agents_team_changelist", "agents.view_team"),
         Link("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
     ),
 }

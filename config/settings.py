@@ -291,6 +291,12 @@ STORAGES = {
 
 # --- The API ------------------------------------------------------------------------------------------------
 
+# How often one key, or one person with a session, may call.
+COUNTERSIGN_API_REQUESTS_PER_MINUTE = whole("COUNTERSIGN_API_REQUESTS_PER_MINUTE", 600, at_least=1)
+# How many requests of one process may wait: event streams, and those that prefer an answer to a receipt. Each holds a
+# thread, so half of them stay free.
+COUNTERSIGN_WAITING_REQUESTS = whole("COUNTERSIGN_WAITING_REQUESTS", 4 if EMBEDDED else whole("WEB_THREADS", 32) // 2)
+
 REST_FRAMEWORK = {
     # The first one's challenge goes out with a 401.
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -316,6 +322,10 @@ SPECTACULAR_SETTINGS = {
         "TaskStatus": "agents.states.TaskStatus",
         "StepStatus": "agents.states.StepStatus",
         "ActionStatus": "agents.states.ActionStatus",
+        "StepKind": "agents.states.StepKind",
+        "CallStatus": "agents.models.ModelCall.Status",
+        "ReviewStatus": "review.models.RequestStatus",
+        "ReviewKind": "review.models.Kind",
     },
     # The page's scripts come from here and not from another address.
     "SWAGGER_UI_DIST": "SIDECAR",

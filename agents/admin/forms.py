@@ -7,6 +7,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import User
 from django.db.models import Q
 
+from agents.api.scopes import DEFAULT, SCOPES
 from agents.errors import Refused
 from agents.models import Agent
 from agents.states import Priority
@@ -111,6 +112,12 @@ class ApiKeyForm(RefusableForm):
     owner = forms.ModelChoiceField(
         queryset=User.objects.none(),
         help_text="Who the key acts as: you, or an account that can't sign in.",
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, f"{scope}: {may}") for scope, may in SCOPES.items()],
+        initial=DEFAULT,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it may do, as far as its owner may.",
     )
     expires_at = forms.SplitDateTimeField(
         required=False,

@@ -13,13 +13,14 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
+from unfold.admin import ModelAdmin
 
 from agents import kill_switches
 from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.admin.forms import ApiKeyForm, KillSwitchForm
 from agents.api import keys
 from agents.errors import Refused
-from agents.models import ApiKey, KillSwitch, WorkerProcess
+from agents.models import ApiKey, KillSwitch, Team, WorkerProcess
 
 QUIET_AFTER = timedelta(seconds=60)
 """A worker not seen for so long is shown as quiet; whether it is dead, its leases decide."""
@@ -118,6 +119,13 @@ class KillSwitchAdmin(OperationsAdmin):
         return redirect("admin:agents_killswitch_changelist")
 
 
+@admin.register(Team)
+class TeamAdmin(ModelAdmin):
+    list_display = ("name",)
+    search_fields = ("name",)
+    filter_horizontal = ("members",)
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(OperationsAdmin):
     list_display = ("name", "prefix", "owner", "created_at", "last_used_at", "expires_at", "state")
@@ -136,7 +144,12 @@ class ApiKeyAdmin(OperationsAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         revoke = self.admin_site.admin_view(require_POST(self.revoke_view))
-        return [path("<int:pk>/revoke/", revoke, name="agents_apikey_revoke"), *super().get_urls()]
+        rotate = self.admin_site.admin_view(require_POST(self.rotate_view))
+        return [
+            path("<int:pk>/revoke/", revoke, name="agents_apikey_revoke"),
+            path("<int:pk>/rotate/", rotate, name="agents_apikey_rotate"),
+            *super().get_urls(),
+        ]
 
     @admin.display(description="State")
     def state(self, key: ApiKey) -> str:
@@ -159,14 +172,30 @@ class ApiKeyAdmin(OperationsAdmin):
             except Refused as refused:
                 form.refuse(refused)
             else:
-                context = self._context(request, str(key), row=key, original=key, plain_text=plain_text)
-                response = TemplateResponse(request, self.page_template, context)
-                response["Cache-Control"] = "no-store"
-                return response
+                return self._shown_once(request, key, plain_text)
         context = self._context(
             request, "Make an API key", form=form, intro="The key is shown once, on the next page.", send="Make it"
         )
         return TemplateResponse(request, "countersign/form_page.html", context, status=422 if form.errors else 200)
+
+    def rotate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A key that takes this one's place; for a week both open the door."""
+        key = self._row(request, pk)
+        mine = key.owner_id == request.user.pk or not key.owner.has_usable_password()
+        if not self.has_add_permission(request) or not mine:
+            raise PermissionDenied
+        try:
+            made, plain_text = keys.rotate(key)
+        except Refused as refused:
+            messages.error(request, refused.message)
+            return redirect("admin:agents_apikey_change", key.pk)
+        return self._shown_once(request, made, plain_text)
+
+    def _shown_once(self, request: HttpRequest, key: ApiKey, plain_text: str) -> HttpResponse:
+        context = self._context(request, str(key), row=key, original=key, plain_text=plain_text)
+        response = TemplateResponse(request, self.page_template, context)
+        response["Cache-Control"] = "no-store"
+        return response
 
     def revoke_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         key = self._row(request, pk)

@@ -1,5 +1,6 @@
 """What may a value in a body be? Exactly the JSON type that is asked for; nothing is converted or trimmed."""
 
+import re
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -46,6 +47,29 @@ class WholeNumber(serializers.Field[int, Any, int, Any]):
         return data
 
     def to_representation(self, value: int) -> int:
+        return value
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class Moment(serializers.DateTimeField):
+    """A point in time with its offset from UTC: 2026-11-20T12:00:00Z. Without one nobody knows which moment it is."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT.{5,30}(Z|[+-]\d\d:\d\d)", value, re.ASCII):
+            raise serializers.ValidationError("must be a moment with its offset, such as 2026-11-20T12:00:00Z")
+        return super().to_internal_value(value)
+
+
+@extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+class Texts(serializers.Field[dict[str, Any], Any, dict[str, Any], Any]):
+    """An object of texts; which names and how long, the service says."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, dict):
+            raise serializers.ValidationError(f"must be an object such as {{}}; it is {json_type(data)}")
+        return data
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
         return value
 
 

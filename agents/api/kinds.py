@@ -47,7 +47,7 @@ KINDS = {
             "Use one of the methods in the Allow header.",
         ),
         Kind("not_acceptable", 406, "No answer in the wanted form", "Accept application/json."),
-        Kind("stale", 409, "The task moved on", "Read the task again: what you wanted to change is not so any more."),
+        Kind("stale", 409, "It moved on", "Read it again: what you wanted to change is not so any more."),
         Kind("too_large", 413, "The body is too large", "Send less; the detail says how much is read."),
         Kind(
             "unsupported_media_type", 415, "The body is not of a known type", "Send “Content-Type: application/json”."
@@ -63,6 +63,18 @@ KINDS = {
             422,
             "The idempotency key was used for another request",
             "Use a new key for a new task, and the old one only to repeat exactly the same request.",
+        ),
+        Kind(
+            "too_many",
+            429,
+            "Too many requests",
+            "Wait as long as Retry-After says. Webhooks and event streams make polling unnecessary.",
+        ),
+        Kind(
+            "no_seat",
+            503,
+            "All places of those who wait are taken",
+            "Come again after Retry-After seconds, or hear of events by a webhook.",
         ),
         Kind(
             "unavailable",

@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
-from django.db.models import QuerySet
-from django_filters.filters import CharFilter, MultipleChoiceFilter
+from django.db.models import QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.lookups import Exact
+from django_filters.filters import CharFilter, IsoDateTimeFilter, MultipleChoiceFilter
 from django_filters.rest_framework.backends import DjangoFilterBackend
 from django_filters.rest_framework.filterset import FilterSet
 from rest_framework import pagination
@@ -12,9 +14,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from agents.models import AgentTask
+from agents.services.submitting import METADATA_NAME
 from agents.states import TaskStatus
+from agents.storable import storable_text
 from tools.names import nearest
 
+METADATA = "metadata."
 _POSITION = re.compile(r"[0-9]{1,19}")
 
 
@@ -23,6 +28,12 @@ class TaskFilter(FilterSet):
         choices=TaskStatus.choices, help_text="Only tasks in this status; repeat it for several."
     )
     agent = CharFilter(field_name="agent__name", help_text="Only tasks of the agent with this name.")
+    created_after = IsoDateTimeFilter(
+        field_name="created_at", lookup_expr="gte", help_text="Only tasks made at this moment or later."
+    )
+    created_before = IsoDateTimeFilter(
+        field_name="created_at", lookup_expr="lt", help_text="Only tasks made before this moment."
+    )
 
     class Meta:
         model = AgentTask
@@ -60,10 +71,20 @@ class KnownFilters(DjangoFilterBackend):
     """Filters as declared. A parameter that nobody declared would be passed over and give too much: it is refused."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        known = [*view.filterset_class.base_filters, "cursor", "limit"]
+        known = [*view.filterset_class.base_filters, "cursor", "limit", "fields"]
         for name in request.query_params:
-            if name not in known:
+            if name.startswith(METADATA) and view.filterset_class is TaskFilter:
+                queryset = _with_metadata(queryset, name, request.query_params[name])
+            elif name not in known:
                 near = nearest(name[:100], known)
-                hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}"
+                hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}, metadata.NAME"
                 raise ValidationError({name: f"is not a parameter of this list; {hint}"})
         return super().filter_queryset(request, queryset, view)
+
+
+def _with_metadata(tasks: QuerySet[Any], parameter: str, text: str) -> QuerySet[Any]:
+    """Only tasks whose metadata has this text under the name that the parameter says: metadata.order=1042."""
+    name = parameter.removeprefix(METADATA)
+    if not METADATA_NAME.fullmatch(name) or storable_text(text) != text:
+        raise ValidationError({parameter: "is no metadata; it is asked for as metadata.NAME=text"})
+    return tasks.filter(Exact(KeyTextTransform(name, "metadata"), Value(text)))

@@ -1,5 +1,6 @@
 """What does a caller hear when something is wrong? Problem details (RFC 9457)."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,10 @@ MEDIA_TYPE = "application/problem+json"
 MAX_TEXT = 2_000
 MAX_ERRORS = 20
 RETRY_AFTER_SECONDS = 5
+
+
+class NoSeat(Exception):
+    """Nobody more may wait in this process."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,10 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
     response = Response(problem.as_json(), status=problem.kind.status, content_type=MEDIA_TYPE)
     if challenge := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = challenge
+    if isinstance(error, exceptions.Throttled):
+        response["Retry-After"] = str(max(1, math.ceil(error.wait or 1)))
+    if isinstance(error, NoSeat):
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.kind.code == "unavailable":
         log.error("the database does not answer", exc_info=error)
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -63,6 +72,8 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
 
 def _read(error: Exception) -> Problem | None:
     match error:
+        case NoSeat():
+            return Problem(KINDS["no_seat"], "As many as may wait are waiting already.")
         case Refused():
             return _of_refusal(error)
         case exceptions.ValidationError():
@@ -107,6 +118,10 @@ def _of_framework(error: exceptions.APIException) -> Problem | None:
         return Problem(KINDS["not_signed_in"], "Send “Authorization: Bearer cs_…” with your API key.")
     if isinstance(error, exceptions.UnsupportedMediaType):
         return Problem(KINDS["unsupported_media_type"], "Send the body as application/json.")
+    if isinstance(error, exceptions.Throttled):
+        return Problem(
+            KINDS["too_many"], f"At most {settings.COUNTERSIGN_API_REQUESTS_PER_MINUTE} requests a minute are answered."
+        )
     kind = next((kind for kind in KINDS.values() if kind.status == error.status_code), None)
     return Problem(kind, str(error.detail)) if kind else None
 

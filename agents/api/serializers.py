@@ -1,5 +1,6 @@
 """Which shape have bodies and answers? Nothing is decided here: the services say what may be."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from django.db import models
@@ -7,8 +8,9 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents.api.fields import AnyJson, Body, JsonObject, Text, WholeNumber
-from agents.models import Action, AgentTask, Step
+from agents.api.fields import AnyJson, Body, JsonObject, Moment, Text, Texts, WholeNumber
+from agents.models import Action, AgentTask, AgentVersion, ModelCall, Step
+from agents.outgoing.catalogue import CATALOGUE
 from agents.states import Priority
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
@@ -33,6 +35,18 @@ class NewTask(Body):
         help_text="What runs first when there is more than can run.",
     )
 
+    metadata = Texts(
+        required=False,
+        allow_null=True,
+        help_text="Your own texts by name, to find the task again: up to 50, each of up to 500 characters.",
+    )
+    not_before = Moment(required=False, allow_null=True, help_text="Nothing runs before this moment.")
+    callback_url = Text(
+        required=False,
+        allow_null=True,
+        help_text="Told by a signed POST when people are needed, when you are asked, and at the end.",
+    )
+
     def validate_agent(self, name: str) -> str:
         if len(name) > MAX_AGENT_NAME:
             raise serializers.ValidationError(
@@ -42,6 +56,22 @@ class NewTask(Body):
 
     def validate_priority(self, name: str | None) -> Priority:
         return PRIORITIES[name or "normal"]
+
+
+class BatchItem(NewTask):
+    """One task of a batch."""
+
+    idempotency_key = Text(
+        required=False, allow_null=True, help_text="Its own key; otherwise the batch's, with the item's place."
+    )
+
+
+class NewTasks(Body):
+    """Up to 1,000 tasks; each has its own outcome."""
+
+    tasks = serializers.ListField(
+        child=serializers.DictField(), min_length=1, max_length=1000, help_text="As for one task, each of them."
+    )
 
 
 class GivenAnswer(Body):
@@ -58,7 +88,13 @@ T = TypeVar("T", bound=models.Model)
 
 
 class Shown(serializers.ModelSerializer[T]):
-    """A row as an answer shows it; nothing is ever written through it."""
+    """A row as an answer shows it, or the fields of it that `only` names; nothing is ever written through it."""
+
+    def __init__(self, *args: Any, only: Collection[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if only is not None:
+            for name in set(self.fields) - set(only):
+                self.fields.pop(name)
 
     serializer_field_mapping = serializers.ModelSerializer.serializer_field_mapping | {models.JSONField: AnyJson}
 
@@ -95,6 +131,7 @@ class TaskLine(Receipt):
             *Receipt.Meta.fields,
             "status",
             "goal",
+            "metadata",
             "submitted_by",
             "priority",
             "steps_taken",
@@ -169,6 +206,149 @@ class WholeTask(TaskLine):
     class Meta:
         model = AgentTask
         fields = read_only_fields = [*TaskLine.Meta.fields, "inputs", "result", "plan", "steps"]
+
+
+class StepList(serializers.Serializer[Any]):
+    results = StepPart(many=True)
+
+
+class ActionLine(ActionPart):
+    step = serializers.IntegerField(source="step.number", read_only=True)
+
+    class Meta(ActionPart.Meta):
+        fields = read_only_fields = ["id", "step", *ActionPart.Meta.fields[1:]]
+
+
+class ActionList(serializers.Serializer[Any]):
+    results = ActionLine(many=True)
+
+
+class CallLine(Shown[ModelCall]):
+    """One call to a model."""
+
+    class Meta:
+        model = ModelCall
+        fields = read_only_fields = [
+            "id",
+            "model",
+            "step_number",
+            "status",
+            "input_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "error_kind",
+            "created_at",
+            "settled_at",
+        ]
+
+
+class Costs(serializers.Serializer[Any]):
+    """What a task used of models: the sums, and each call."""
+
+    calls = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    results = CallLine(many=True)
+
+
+class UsageLine(serializers.Serializer[Any]):
+    """What one agent used in one day (UTC)."""
+
+    day = serializers.DateField()
+    agent = serializers.CharField()
+    model = serializers.CharField()
+    calls = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    cached_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+
+
+class Usage(serializers.Serializer[Any]):
+    results = UsageLine(many=True)
+
+
+class AgentLine(serializers.Serializer[Any]):
+    """An agent that tasks can be given to."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    enabled = serializers.BooleanField(help_text="Whether it takes new tasks.")
+    version = serializers.IntegerField()
+    tools = serializers.ListField(child=serializers.CharField())
+    max_steps = serializers.IntegerField()
+    ceiling_steps = serializers.IntegerField(help_text="The most that a task may ask for.")
+    input_schema = AnyJson(help_text="The JSON Schema of `inputs`, or null.")
+    result_schema = AnyJson(help_text="The JSON Schema of `result`, or null: any text.")
+    examples = serializers.ListField(child=serializers.CharField())
+
+
+class AgentList(serializers.Serializer[Any]):
+    results = AgentLine(many=True)
+
+
+class VersionLine(Shown[AgentVersion]):
+    """One version of an agent."""
+
+    class Meta:
+        model = AgentVersion
+        fields = read_only_fields = ["number", "note", "created_at"]
+
+
+class VersionList(serializers.Serializer[Any]):
+    results = VersionLine(many=True)
+
+
+class WholeVersion(VersionLine):
+    """A version with its whole definition, which never changes."""
+
+    class Meta(VersionLine.Meta):
+        fields = read_only_fields = [*VersionLine.Meta.fields, "definition"]
+
+
+class ToolLine(serializers.Serializer[Any]):
+    """A tool that agents may be allowed to use."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    effect = serializers.CharField()
+    stakes = serializers.CharField()
+    input_schema = AnyJson(help_text="The JSON Schema of its arguments.")
+
+
+class ToolList(serializers.Serializer[Any]):
+    results = ToolLine(many=True)
+
+
+class BatchOutcome(serializers.Serializer[Any]):
+    """What became of one task of a batch: its receipt (202), or what was wrong with it."""
+
+    status = serializers.IntegerField()
+    task = Receipt(required=False)
+    problem = AnyJson(required=False, help_text="Problem details, as they would be answered to this task alone.")
+
+
+class BatchOutcomes(serializers.Serializer[Any]):
+    results = BatchOutcome(many=True)
+
+
+class EventData(serializers.Serializer[Any]):
+    task = serializers.IntegerField()
+    number = serializers.IntegerField(help_text="Grows within the task; with the task it is the event's identity.")
+
+
+class Event(serializers.Serializer[Any]):
+    """Something that happened to a task; `data` has more fields, which depend on the type."""
+
+    type = serializers.ChoiceField(choices=list(CATALOGUE))
+    timestamp = serializers.DateTimeField()
+    data = EventData()
+
+
+class EventList(serializers.Serializer[Any]):
+    results = Event(many=True)
+    next_after = serializers.IntegerField(allow_null=True, help_text="The `after` of the next page; null at the end.")
 
 
 class FieldProblem(serializers.Serializer[Any]):

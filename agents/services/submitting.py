@@ -1,10 +1,13 @@
 """What may a submitter do? Submit a goal, answer the agent's question, cancel."""
 
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from agents import signals
 from agents.changes import Change, changing
@@ -22,6 +25,10 @@ MAX_TEXT = 20_000
 MAX_KEY = 255
 MAX_INPUTS = 200_000
 """Characters of a task's inputs as JSON."""
+MAX_METADATA = 50
+METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
+MAX_METADATA_TEXT = 500
+FURTHEST_START = timedelta(days=366)
 
 
 def submit(
@@ -33,9 +40,14 @@ def submit(
     max_steps: int | None = None,
     priority: int = Priority.NORMAL,
     idempotency_key: str = "",
+    metadata: dict[str, str] | None = None,
+    not_before: datetime | None = None,
     callback_url: str | None = None,
 ) -> AgentTask:
     """Records a goal for an agent; when this returns and its transaction commits, the task is never lost.
+
+    `metadata` is kept as it is, for the submitter. Nothing runs before `not_before`. The task's outcome is told to
+    `callback_url`.
 
     The same key of the same submitter with the same request gives the same task again; with another request,
     KeyReused. Raises Invalid with the field and what to do about it.
@@ -44,9 +56,14 @@ def submit(
     inputs = _read_inputs({} if inputs is None else inputs)
     _check_key(idempotency_key)
     agent = read_text(agent, "agent")
+    metadata = _read_metadata(metadata or {})
     request = {"agent": agent, "goal": goal, "inputs": inputs, "max_steps": max_steps, "priority": int(priority)}
     # What was not asked for is left out: a request keeps its digest when there is more to ask for.
-    more = {"callback_url": callback_url}
+    more = {
+        "metadata": metadata or None,
+        "not_before": not_before and not_before.isoformat(),
+        "callback_url": callback_url,
+    }
     asked = digest(request | {name: value for name, value in more.items() if value is not None})
     # Before anything that depends on today's agent: a repeated request gets its answer whatever changed since.
     if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
@@ -58,6 +75,7 @@ def submit(
     steps = limits.max_steps if max_steps is None else max_steps
     if not 1 <= steps <= limits.ceiling_steps:
         raise Invalid(f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps")
+    starts = _read_start(not_before)
     if priority not in Priority.values:
         raise Invalid(f"priority is {priority}; use one of {Priority.values}.", field="priority")
     try:
@@ -67,17 +85,20 @@ def submit(
                 version=version,
                 goal=goal,
                 inputs=inputs,
+                metadata=metadata,
                 submitted_by=by,
                 priority=priority,
                 max_steps=steps,
                 idempotency_key=idempotency_key,
                 request_digest=asked,
+                **({"status": TaskStatus.WAITING, "wake_at": starts} if starts else {}),
             )
             if callback_url is not None:
                 subscribing.call_back(task, callback_url)
             with changing(task.pk, Q(), actor=_person(by)) as change:
                 change.event("task.created", agent=version.agent.name, version=version.number)
-            dispatch.hint_after_commit()
+            if starts is None:
+                dispatch.hint_after_commit()
     except IntegrityError:
         if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
             return earlier
@@ -180,6 +201,33 @@ def _read_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     if size > MAX_INPUTS:
         raise Invalid(f"inputs have {size:,} characters of JSON; at most {MAX_INPUTS:,} are accepted.", field="inputs")
     return inputs
+
+
+def _read_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    """Small texts by name. A name is one that a filter can say."""
+    if len(metadata) > MAX_METADATA:
+        raise Invalid(f"metadata has {len(metadata)} entries; at most {MAX_METADATA} are kept.", field="metadata")
+    for name, text in metadata.items():
+        if not METADATA_NAME.fullmatch(name):
+            raise Invalid(
+                f"“{name[:100]}” is no name for metadata: up to 40 letters, digits and _ . -, a letter or _ first.",
+                field="metadata",
+            )
+        if not isinstance(text, str) or len(text) > MAX_METADATA_TEXT or storable_text(text) != text:
+            raise Invalid(
+                f"metadata.{name} must be text of at most {MAX_METADATA_TEXT} characters, without NUL.",
+                field="metadata",
+            )
+    return metadata
+
+
+def _read_start(not_before: datetime | None) -> datetime | None:
+    """When it may start, if that is still to come."""
+    if not_before is None or not_before <= timezone.now():
+        return None
+    if not_before > timezone.now() + FURTHEST_START:
+        raise Invalid(f"not_before is more than {FURTHEST_START.days} days away.", field="not_before")
+    return not_before
 
 
 def _check_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> None:

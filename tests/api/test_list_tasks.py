@@ -43,6 +43,7 @@ def test_a_line_says_where_the_task_stands(sam: Caller) -> None:
         "created_at": "2026-11-20T12:00:00Z",
         "status": "needs_input",
         "goal": task.goal,
+        "metadata": {},
         "submitted_by": "sam",
         "priority": "normal",
         "steps_taken": 2,

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from agents.api.keys import make_key
+from agents.api.scopes import DEFAULT, SCOPES
 from agents.errors import Invalid
 
 LONGEST = 3650
@@ -20,6 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("user", help="The username of the key's owner.")
         parser.add_argument("name", help="What the key is for, such as “billing service”.")
+        parser.add_argument("--scope", action="append", choices=SCOPES, help="What it may do; repeat it for several.")
         parser.add_argument("--days", type=int, help=f"The key expires after so many days, 1 to {LONGEST}.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,7 +32,8 @@ class Command(BaseCommand):
         if days is not None and not 1 <= days <= LONGEST:
             raise CommandError(f"--days is {days}; use 1 to {LONGEST}.")
         try:
-            _, plain = make_key(owner, options["name"], timezone.now() + timedelta(days=days) if days else None)
+            ends = timezone.now() + timedelta(days=days) if days else None
+            _, plain = make_key(owner, options["name"], ends, options["scope"] or DEFAULT)
         except Invalid as invalid:
             raise CommandError(invalid.message) from None
         # Only the key goes to standard output, so that KEY=$(… make_key …) holds the key and nothing else.
