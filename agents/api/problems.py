@@ -61,7 +61,7 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
     if challenge := getattr(error, "auth_header", None):
         response["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.Throttled):
-        response["Retry-After"] = str(max(1, math.ceil(error.wait or 1)))
+        response["Retry-After"] = str(max(1, math.ceil(getattr(error, "wait", None) or 1)))
     if isinstance(error, NoSeat):
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.kind.code == "unavailable":

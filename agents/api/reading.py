@@ -110,10 +110,11 @@ class UsageByDay(ApiView):
                 input_sum=Sum("input_tokens"),
                 cached_sum=Sum("cached_tokens"),
                 output_sum=Sum("output_tokens"),
+                cost_sum=Sum("cost"),
             )
             .order_by("-on", "task__agent__name", "model")
         )
-        return Response({"results": [_usage(line) for line in lines]})
+        return Response(Usage({"results": [_usage(dict(line)) for line in lines]}).data)
 
 
 def _usage(line: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +126,7 @@ def _usage(line: dict[str, Any]) -> dict[str, Any]:
         "input_tokens": line["input_sum"],
         "cached_tokens": line["cached_sum"],
         "output_tokens": line["output_sum"],
+        "cost": line["cost_sum"],
     }
 
 

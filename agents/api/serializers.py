@@ -224,7 +224,11 @@ class ActionList(serializers.Serializer[Any]):
 
 
 class CallLine(Shown[ModelCall]):
-    """One call to a model."""
+    """One call to a model. Until it is settled, tokens and cost are the most that it can come to."""
+
+    cost = serializers.DecimalField(
+        max_digits=24, decimal_places=12, allow_null=True, read_only=True, help_text="US dollars; null: unpriced."
+    )
 
     class Meta:
         model = ModelCall
@@ -236,6 +240,7 @@ class CallLine(Shown[ModelCall]):
             "input_tokens",
             "cached_tokens",
             "output_tokens",
+            "cost",
             "error_kind",
             "created_at",
             "settled_at",
@@ -249,6 +254,10 @@ class Costs(serializers.Serializer[Any]):
     input_tokens = serializers.IntegerField()
     cached_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
+    cost = serializers.DecimalField(
+        max_digits=24, decimal_places=12, read_only=True, help_text="US dollars, of what is priced."
+    )
+    unpriced_calls = serializers.IntegerField()
     results = CallLine(many=True)
 
 
@@ -262,6 +271,13 @@ class UsageLine(serializers.Serializer[Any]):
     input_tokens = serializers.IntegerField()
     cached_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()
+    cost = serializers.DecimalField(
+        max_digits=24,
+        decimal_places=12,
+        allow_null=True,
+        read_only=True,
+        help_text="US dollars, of what is priced; null: nothing is.",
+    )
 
 
 class Usage(serializers.Serializer[Any]):
@@ -343,7 +359,7 @@ class Event(serializers.Serializer[Any]):
 
     type = serializers.ChoiceField(choices=list(CATALOGUE))
     timestamp = serializers.DateTimeField()
-    data = EventData()
+    data = EventData()  # type: ignore[assignment]
 
 
 class EventList(serializers.Serializer[Any]):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -32,7 +33,6 @@ from agents.api.serializers import (
     ActionList,
     BatchItem,
     BatchOutcomes,
-    CallLine,
     Costs,
     GivenAnswer,
     NewTask,
@@ -224,7 +224,14 @@ class TaskCosts(ApiView):
         calls = list(ModelCall.objects.filter(task=find(request, task_id)).order_by("id"))
         counted = ("input_tokens", "cached_tokens", "output_tokens")
         sums = {name: sum(getattr(call, name) for call in calls) for name in counted}
-        return Response({"calls": len(calls), **sums, "results": CallLine(calls, many=True).data})
+        priced = [call.cost for call in calls if call.cost is not None]
+        costs = {
+            "calls": len(calls),
+            **sums,
+            "cost": sum(priced, Decimal(0)),
+            "unpriced_calls": len(calls) - len(priced),
+        }
+        return Response(Costs(costs | {"results": calls}).data)
 
 
 def may_submit(request: Request) -> None:

@@ -15,8 +15,8 @@ from django.db import connection
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
-from agents.spending import housekeeping
 from agents.outgoing.courier import Courier
+from agents.spending import housekeeping
 
 log = structlog.get_logger(__name__)
 

@@ -28,7 +28,7 @@ class EndpointAdmin(ReadOnlyAdmin):
     # The secret is its owner's: who has it can sign as us.
     fields = ("url", "owner", "hears", "state", "disabled_why", "created_at")
     readonly_fields = fields
-    actions = ("enable", "disable")
+    actions = ("enable", "disable")  # type: ignore[assignment]
 
     @admin.display(description="Hears of")
     def hears(self, endpoint: Endpoint) -> str:

@@ -46,7 +46,13 @@ def calls(sam: Caller, other: Caller) -> None:
     for who, tokens in ((sam, 10), (sam, 20), (other, 1000)):
         task = TaskFactory(submitted_by=who.user)
         ModelCall.objects.create(
-            task=task, version=task.version, step_number=1, model="anthropic:m", input_tokens=tokens, output_tokens=1
+            task=task,
+            version=task.version,
+            step_number=1,
+            model="anthropic:m",
+            input_tokens=tokens,
+            output_tokens=1,
+            cost="0.125",
         )
 
 
@@ -54,6 +60,7 @@ def test_usage_by_day_is_the_callers(sam: Caller, calls: None) -> None:
     lines = with_scopes(sam, "usage:read").get("/api/v1/usage").json()["results"]
     assert sum(line["input_tokens"] for line in lines) == 30
     assert sum(line["calls"] for line in lines) == 2
+    assert {line["cost"] for line in lines} == {"0.125000000000"}
 
 
 def test_the_costs_of_a_task(sam: Caller, calls: None) -> None:

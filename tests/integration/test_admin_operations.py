@@ -82,7 +82,8 @@ def test_an_engaged_switch_is_not_edited_or_deleted():
 
 
 def make_key(person: User, owner: User, **more: Any) -> Any:
-    typed = {"name": "website", "owner": owner.pk, "expires_at_0": "", "expires_at_1": ""} | more
+    typed = {"name": "website", "owner": owner.pk, "scopes": ["tasks:read"]}
+    typed |= {"expires_at_0": "", "expires_at_1": ""} | more
     return signed_in(person).post(MAKE_KEY, typed)
 
 
