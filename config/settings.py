@@ -346,4 +346,5 @@ if text("SENTRY_DSN"):
         text("SENTRY_DSN"),
         environment=text("SENTRY_ENVIRONMENT", "production"),
         traces=share("SENTRY_TRACES", 0.0),
+        content=SENTRY_CONTENT,
     )

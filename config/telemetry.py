@@ -6,20 +6,30 @@ import sentry_sdk
 from sentry_sdk.integrations.anthropic import AnthropicIntegration
 from sentry_sdk.integrations.openai import OpenAIIntegration
 
+TOOL_ERRORS = "agents.engine.calling"
+"""Who logs what a tool raised: its text is the tool's, and may hold anything."""
 
-def start_sentry(dsn: str, environment: str, traces: float = 0.0, **options: Any) -> None:
+
+def start_sentry(dsn: str, environment: str, *, traces: float = 0.0, content: bool = False, **options: Any) -> None:
     """Report errors, and nothing that a person wrote: no request bodies, no local variables, no user data.
 
-    `traces` is the share of a task's slices that are traced. The spans of agents, models and tools are our own
-    (agents.engine.spans): those of the SDKs would bring prompts along, and hold what we don't know.
+    Data about people is off unless asked for, which nobody does here.     `traces` is the share of a task's slices that are traced. The spans of agents, models and tools are our own
+    (agents.engine.spans): those of the SDKs would bring prompts along. `content` lets out what tools raised, too.
     """
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
         traces_sample_rate=traces or None,
-        send_default_pii=False,
         include_local_variables=False,
         max_request_body_size="never",
         disabled_integrations=[AnthropicIntegration(), OpenAIIntegration()],
+        before_send=None if content else _without_content,
         **options,
     )
+
+
+def _without_content(event: Any, hint: Any) -> Any:
+    if event.get("logger") == TOOL_ERRORS:
+        for raised in event.get("exception", {}).get("values", ()):
+            raised["value"] = "(left out; SENTRY_CONTENT lets it through)"
+    return event

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from agents.engine import spans
 from agents.engine.leases import Lease, drop_connection
 from agents.storable import bounded, storable, storable_text
 from tools.context import ToolContext
@@ -56,7 +57,8 @@ def call(lease: Lease, tool: Tool, arguments: dict[str, Any], context: ToolConte
     """Runs the tool once, then its verifier, holding no connection. Raises LeaseLost before the call if it is late."""
     with lease.waiting(context.seconds_left()):
         lease.check()
-        return _run(tool, arguments, context)
+        with spans.tool_call(tool.name, arguments):
+            return _run(tool, arguments, context)
 
 
 def _run(tool: Tool, arguments: dict[str, Any], context: ToolContext) -> Outcome:

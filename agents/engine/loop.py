@@ -6,7 +6,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from agents.engine import acting, controlling, dispatch, leases, recovery
+from agents.engine import acting, controlling, dispatch, leases, recovery, spans
 from agents.engine.drain import draining
 from agents.engine.leases import Lease
 from agents.engine.parking import park_limit
@@ -25,7 +25,10 @@ def work_once() -> bool:
         lease = None if draining() else leases.claim()
         if lease is None:
             return False
-        with structlog.contextvars.bound_contextvars(task=lease.task_id, token=lease.token):
+        with (
+            structlog.contextvars.bound_contextvars(task=lease.task_id, token=lease.token),
+            spans.slice_of(lease.task_id),
+        ):
             advance(lease)
         return True
     finally:
@@ -41,6 +44,8 @@ def advance(lease: Lease) -> None:
     until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     try:
         story = read_story(lease.task_id, lease.condition)
+        if story:
+            spans.name_agent(story.task)
         while story and story.task.status == TaskStatus.RUNNING:
             step(lease, story)
             if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):

@@ -42,8 +42,8 @@ def reserve(budget: Budget, worst: Amount) -> None:
     """Takes the worst case from the budget, in the caller's transaction. Raises Full, and then nothing is taken."""
     if _take(budget, worst):
         return
-    _, made = SpendingAccount.objects.get_or_create(**_where(budget), defaults=_so_far(budget))
-    if not (made and _take(budget, worst)):
+    SpendingAccount.objects.get_or_create(**_where(budget), defaults=_so_far(budget))
+    if not _take(budget, worst):
         raise Full(budget)
 
 

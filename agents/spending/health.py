@@ -68,7 +68,7 @@ def admit(model: str) -> None:
         row = ModelHealth.objects.filter(model=model).first()
         if row is None or row.rests_until is None:
             return
-        rested = ModelHealth.objects.filter(pk=row.pk, rests_until=row.rests_until, rests_until__lte=Now())
+        rested = ModelHealth.objects.filter(pk=row.pk, rests_until__lte=Now())
         if rested.update(rests_until=in_seconds(TRIAL)):
             return
         left = (row.rests_until - timezone.now()).total_seconds()

@@ -14,7 +14,9 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from sentry_sdk.tracing import Span
 
+from agents.engine import spans
 from agents.engine.leases import let_go_of_database
 from agents.llm.asking import Opening, Settlement, Usage
 from agents.llm.base import NoProposal
@@ -41,6 +43,7 @@ class OpenCall:
     budgets: tuple[Budget, ...]
     worst: Amount
     estimated: int
+    span: Span = field(repr=False)
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Ledger:
 
     def settled(self, call: OpenCall, settlement: Settlement) -> None:
         """After a call, however it ended. A call that was given up meanwhile stays at its reservation."""
+        spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
         with _briefly():
             with transaction.atomic():
                 now = _settle(call, settlement)
@@ -101,7 +105,7 @@ class Ledger:
                 row = self._write(opening, worst, dearest, day)
         except Full as full:
             raise budgets.refusal(full.budget, worst) from None
-        return OpenCall(row, against, worst, estimated)
+        return OpenCall(row, against, worst, estimated, spans.model_call(opening.model, opening.body))
 
     def _write(self, opening: Opening, worst: Amount, dearest: Prices | None, day: Any) -> ModelCall:
         last = self._last

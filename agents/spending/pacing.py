@@ -60,8 +60,8 @@ def enter(provider: str, tokens: int) -> None:
     rows = ProviderTraffic.objects.filter(provider=provider)
     if rows.filter(room).update(**entered):
         return
-    _, made = ProviderTraffic.objects.get_or_create(provider=provider)
-    if not (made and rows.filter(room).update(**entered)):
+    ProviderTraffic.objects.get_or_create(provider=provider)
+    if not rows.filter(room).update(**entered):
         raise _no_room(provider, pace, now)
 
 
@@ -79,14 +79,14 @@ def estimate(input_tokens_at_most: int) -> int:
 
 
 def _no_room(provider: str, pace: Pace, now: float) -> NotYet:
-    row = ProviderTraffic.objects.filter(provider=provider).first()
-    if row is None or (pace.in_flight and row.in_flight >= pace.in_flight):
-        return NotYet(f"{pace.in_flight} calls to {provider} are under way, which is the limit here.", FULL)
+    row = ProviderTraffic.objects.get(provider=provider)
     waits = (
         row.requests_until - now - max(BURST - pace.of_request, 0.0) if pace.requests else 0.0,
         row.tokens_until - now - BURST if pace.tokens else 0.0,
     )
-    return NotYet(f"The calls to {provider} of this minute are used up.", max(*waits, 0.1))
+    if max(waits) > 0:
+        return NotYet(f"The calls to {provider} of this minute are used up.", max(waits))
+    return NotYet(f"{pace.in_flight} calls to {provider} are under way, which is the limit here.", FULL)
 
 
 def _later_of(field: str, now: float) -> Greatest:
