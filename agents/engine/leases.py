@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import structlog
@@ -81,6 +81,7 @@ class Lease:
 
 
 _held: dict[int, Lease] = {}
+_given_up: list[Lease] = []
 _held_lock = threading.Lock()
 
 
@@ -137,6 +138,22 @@ def release(lease: Lease) -> None:
     """Gives a task that can go on back to the queue, behind those that waited meanwhile."""
     with lease.change() as change:
         change.move(TaskStatus.PENDING)
+
+
+def give_up(lease: Lease) -> None:
+    """Remembers a task whose slice broke off because the database was away; `give_back` releases it soon."""
+    with _held_lock:
+        _given_up.append(lease)
+
+
+def give_back() -> None:
+    """Releases what this process gave up, so that an outage costs a moment and not a lease."""
+    while _given_up:
+        lease = _given_up[0]
+        with suppress(LeaseLost):
+            release(lease)
+        with _held_lock:
+            _given_up.remove(lease)
 
 
 def renew() -> None:

@@ -4,7 +4,7 @@ import time
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from agents.engine import acting, controlling, dispatch, leases, recovery, spans
 from agents.engine.drain import draining
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 def work_once() -> bool:
     """Claims the best runnable task and moves it on for one time slice; False when there was none."""
     try:
-        lease = None if draining() else leases.claim()
+        lease = None if draining() else _claim()
         if lease is None:
             return False
         with (
@@ -35,11 +35,19 @@ def work_once() -> bool:
         connection.close()
 
 
+def _claim() -> Lease | None:
+    try:
+        return leases.claim()
+    except (DatabaseError, InterfaceError) as away:
+        log.warning("claim.database_away", error=str(away)[:200])
+        return None
+
+
 def advance(lease: Lease) -> None:
     """Moves one task on until it parks, ends, waits, or its slice is over.
 
-    An exception that nobody foresaw leaves the lease to run out: the task is found again later, by whoever is alive,
-    and after a few such losses it is set aside for a person.
+    A database that is away costs a moment. Any other exception that nobody foresaw leaves the lease to run out: the
+    task is found again later, by whoever is alive, and after a few such losses it is set aside for a person.
     """
     until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     try:
@@ -54,6 +62,9 @@ def advance(lease: Lease) -> None:
                 return
     except LeaseLost as lost:
         log.warning("lease.lost", why=str(lost))
+    except (OperationalError, InterfaceError) as away:
+        log.warning("loop.database_away", error=str(away)[:200])
+        leases.give_up(lease)
     except Exception:
         log.exception("loop.failed")
     finally:

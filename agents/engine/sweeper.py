@@ -63,6 +63,7 @@ class Sweeper:
     def sweep(self) -> None:
         """Ends the leases of the dead, and sends hints for claimable tasks, never more than there are idle slots."""
         self._life.sweep()
+        leases.give_back()
         idle = self.slots - dispatch.busy()
         if idle <= 0 or drain.draining():
             return
