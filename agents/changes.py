@@ -16,6 +16,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from agents import signals
+from agents.audit import chain
 from agents.errors import IllegalChange, Stale
 from agents.models import Action, AgentTask, Step, TaskEvent
 from agents.states import (
@@ -184,13 +185,16 @@ class Change:
                 action.save(force_insert=True)
 
     def write(self) -> None:
+        """Writes everything. The journal's new head is a field of the task like any other: it costs no statement."""
         self.write_rows()
         if "current_action" in self._fields:
             self.set(current_action=self.task.current_action)
-        if self._fields:
-            AgentTask.objects.filter(pk=self.task.pk).update(**self._fields)
         for event, data in self._events:
             event.data = storable({key: getattr(value, "pk", value) for key, value in data.items()})
+        if self._events:
+            self.set(journal_head=chain.add_links((event for event, _ in self._events), self.task.journal_head))
+        if self._fields:
+            AgentTask.objects.filter(pk=self.task.pk).update(**self._fields)
         TaskEvent.objects.bulk_create(event for event, _ in self._events)
 
     def _update(self, row: Step | Action, before: dict[str, Any], **fields: Any) -> None:
@@ -227,9 +231,9 @@ def _read(task_id: int) -> tuple[AgentTask, datetime]:
 
 
 def _read_again(known: AgentTask) -> tuple[AgentTask, datetime]:
-    """While a lease is held, only a cancel, a late outcome and the journal's count can come from others."""
+    """While a lease is held, only a cancel, a late outcome and the journal's end can come from others."""
     fields = AgentTask.objects.filter(pk=known.pk).annotate(db_now=Now())
-    known.event_count, known.cancel_requested_at, known.cancel_requested_by, now = fields.values_list(
-        "event_count", "cancel_requested_at", "cancel_requested_by", "db_now"
-    ).get()
+    known.event_count, known.journal_head, known.cancel_requested_at, known.cancel_requested_by, now = (
+        fields.values_list("event_count", "journal_head", "cancel_requested_at", "cancel_requested_by", "db_now").get()
+    )
     return known, now

@@ -138,6 +138,7 @@ class AgentTask(models.Model):
     unanswered_since = models.DateTimeField(null=True, blank=True, help_text="Since when none could be reached.")
     budget = models.CharField(max_length=48, blank=True, help_text="The budget that it is parked for.")
     event_count = models.PositiveIntegerField(default=0)
+    journal_head = models.CharField(max_length=64, blank=True, help_text="The hash of the journal's last line.")
 
     class Meta:
         ordering = ["-id"]
@@ -315,7 +316,13 @@ class TaskEvent(models.Model):
     kind = models.CharField(max_length=64)
     actor = models.CharField(max_length=160)
     data = models.JSONField(default=dict)
+    salt = models.CharField(max_length=32, blank=True, help_text="Of the payload. Empty: the payload was erased.")
     at = models.DateTimeField(db_default=Now(), editable=False)
+
+    # See agents.audit.chain
+    payload_digest = models.CharField(max_length=64, blank=True)
+    previous_hash = models.CharField(max_length=64, blank=True, help_text="The hash of the line before.")
+    hash = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["task", "number"]
@@ -331,6 +338,36 @@ class TaskEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ValidationError("The journal is append-only.")
+
+
+class AuditCheckpoint(models.Model):
+    """The heads of the journals that grew since the checkpoint before, kept so that a missing end shows.
+
+    Each root is over the root before it, so that the latest one, told to somebody outside, vouches for all.
+    """
+
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    tasks = models.PositiveIntegerField(help_text="How many journals grew.")
+    heads = models.JSONField(help_text="Task, number and hash of the last line of each.")
+    previous_root = models.CharField(max_length=64, blank=True, unique=True)
+    root = models.CharField(max_length=64)
+    low = models.PositiveBigIntegerField(help_text="All lines up to this key are covered for good.")
+    mark = models.PositiveBigIntegerField(null=True, blank=True)
+    mark_transaction = models.PositiveBigIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"Checkpoint {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise ValidationError("A checkpoint never changes.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ValidationError("A checkpoint is part of the record and stays.")
 
 
 class ModelCall(models.Model):

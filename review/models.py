@@ -78,6 +78,17 @@ class ReviewRequest(models.Model):
     digest = models.CharField(max_length=64, help_text="Of exactly what is asked; a decision must name it.")
     risk = models.PositiveSmallIntegerField(choices=Risk, default=Risk.MEDIUM)
     approvals_needed = models.PositiveSmallIntegerField(default=1)
+    approvers_group = models.CharField(
+        max_length=150, blank=True, help_text="Whose members approve; empty: whoever may decide."
+    )
+    edited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose version of the call is put to others here; that person's approval does not count.",
+    )
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -1,19 +1,35 @@
 """How does a question to people come to be, and go? In the transaction that parks the task, or lets it move on."""
 
+from dataclasses import replace
 from textwrap import shorten
 from typing import Any
 
 from agents.changes import Change, Parking
 from agents.models import Action, AgentTask
+from agents.policy import Quorum
 from agents.states import ParkedFor
+from agents.storable import storable
+from review.audit import request_digest, shown_digest
 from review.models import Kind, RequestStatus, ReviewRequest, Risk
+from review.quorum import missing_approvers, quorum_of
 from tools.registry import Stakes, registry
 from tools.schema import digest
 
 
+RUNS_AN_ACTION = frozenset({ParkedFor.ACTION, ParkedFor.RESULT, ParkedFor.IN_DOUBT})
+"""Questions of which one answer is that a call runs."""
+
+
 def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) -> None:
     """Opens the one request of a task that was just parked, with everything that a person will be shown."""
-    shown = _shown(change.task, parking)
+    task = change.task
+    action = parking.action if parking.kind in RUNS_AN_ACTION else None
+    quorum = quorum_of(task, action.tool, action.arguments) if action else Quorum()
+    edited_by = parking.evidence.get("edited", {}).get("person")
+    problem = missing_approvers(task, action, quorum, edited_by) if action else None
+    if problem:
+        parking = replace(parking, reasons=[*parking.reasons, problem])
+    shown = storable(_shown(task, parking))
     request = ReviewRequest.objects.create(
         task=change.task,
         step=parking.step,
@@ -24,9 +40,19 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
         shown=shown,
         digest=_digest(change.task, parking, shown),
         risk=_risk(parking),
+        approvals_needed=quorum.needed,
+        approvers_group=quorum.group,
+        edited_by_id=edited_by,
         opened_at=change.now,
     )
-    change.event("review.opened", request=request.pk, kind=request.kind, reasons=parking.reasons)
+    change.event(
+        "review.opened",
+        request=request.pk,
+        kind=request.kind,
+        reasons=parking.reasons,
+        shown=shown_digest(request),
+        record=request_digest(request),
+    )
 
 
 def withdraw_requests(sender: object, *, change: Change, **_: Any) -> None:

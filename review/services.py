@@ -16,8 +16,10 @@ from agents.errors import Invalid, NotAllowed, Stale
 from agents.services.resuming import Approval
 from agents.storable import storable, storable_text
 from review import requests
+from review.audit import decision_digest
 from review.difference import difference
 from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest, Via
+from review.quorum import RUNS_IT, decided_by, may_approve, needs_others, others_who_said
 
 ANSWERS: dict[str, tuple[Answer, ...]] = {
     Kind.PLAN: (Answer.APPROVE, Answer.REJECT, Answer.TAKE_OVER, Answer.TERMINATE),
@@ -47,7 +49,11 @@ class Given:
 
 
 def may_decide(request: ReviewRequest, person: User) -> str:
-    """Why this person may not decide this request; empty when they may."""
+    """Why this person may not decide this request, or not once more; empty when they may."""
+    return _may_take_part(request, person) or decided_by(request, person)
+
+
+def _may_take_part(request: ReviewRequest, person: User) -> str:
     extends = budget_of(request) is not None and person.has_perm("agents.extend_budget")
     if not person.is_active or not (person.has_perm("review.decide") or extends):
         return "You don't have the permission to decide review requests."
@@ -71,7 +77,9 @@ def may_answer(request: ReviewRequest, person: User, answer: str) -> str:
         needed, why = "agents.extend_budget", "Only who may extend budgets can do this. Ask an operator."
     else:
         needed, why = "review.decide", "You may extend this budget. Other answers are the reviewers'."
-    return "" if person.has_perm(needed) else why
+    if not person.has_perm(needed):
+        return why
+    return may_approve(request, person) if answer in RUNS_IT else ""
 
 
 def claim(request_id: int, person: User) -> ReviewRequest:
@@ -133,7 +141,8 @@ def _decide(
     precondition: dict[str, Any] | None,
 ) -> Decision:
     """Under the task's lock, everything is looked at once more: the page and the checks before it may be old."""
-    request = ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by").get(pk=request_id)
+    related = ("task__submitted_by", "task__owner", "task__version", "claimed_by", "action")
+    request = ReviewRequest.objects.select_related(*related).get(pk=request_id)
     if closed := _closed(request):
         raise Stale(closed)
     if why := may_decide(request, person) or may_answer(request, person, answer):
@@ -150,11 +159,32 @@ def _decide(
         via=via,
         at=change.now,
     )
-    change.event("review.decision", request=request.pk, decision=decision.pk, answer=str(answer), comment=given.comment)
+    missing = _missing_approvals(request, person, answer)
+    change.event(
+        "review.decision",
+        request=request.pk,
+        decision=decision.pk,
+        answer=str(answer),
+        comment=given.comment,
+        missing=missing or None,
+        record=decision_digest(decision),
+    )
+    if missing:
+        release(request.pk, person)  # It is the others' turn.
+        return decision
     if not requests.close(request, RequestStatus.DECIDED, change):
         raise Stale("Somebody else decided this request a moment ago.")
     _apply(change, decision, answer, given, precondition)
     return decision
+
+
+def _missing_approvals(request: ReviewRequest, person: User, answer: Answer) -> int:
+    """How many more people must say the same before it is done. Who lost the right meanwhile does not count."""
+    if answer not in RUNS_IT or request.approvals_needed <= 1:
+        return 0
+    others = others_who_said(request, answer, but=person)
+    count = sum(1 for one in others if not (_may_take_part(request, one) or may_answer(request, one, answer)))
+    return max(request.approvals_needed - count - 1, 0)
 
 
 def _apply(
@@ -167,6 +197,8 @@ def _apply(
             services.approve_plan(change)
         case Answer.APPROVE:
             services.approve_action(change, Approval(decision.pk, decision.digest))
+        case Answer.EDIT if _goes_to_others(change, decision, given):
+            services.put_to_others(change, given.arguments or {}, precondition, by=person)
         case Answer.EDIT:
             services.edit_action(change, given.arguments or {}, decision.pk, precondition)
         case Answer.REJECT if kind == Kind.PLAN:
@@ -195,6 +227,15 @@ def _apply(
             services.give_back(change, given.comment, by=person)
         case Answer.TERMINATE:
             services.terminate(change, given.comment)
+
+
+def _goes_to_others(change: Change, decision: Decision, given: Given) -> bool:
+    """The rules are looked at with the very arguments that would run."""
+    action = change.task.current_action
+    if action is None:
+        return False
+    arguments = services.normalised_edit(change, action, given.arguments or {})
+    return needs_others(decision.request, decision.person, arguments)
 
 
 def _precondition(request: ReviewRequest, answer: str, given: Given) -> dict[str, Any] | None:

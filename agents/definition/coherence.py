@@ -36,7 +36,8 @@ def check_coherence(data: object, tools: Mapping[str, Tool]) -> Iterator[Finding
     yield from _check_schemas(data)
     for index, constraint in enumerate(_list(data, "constraints")):
         if isinstance(constraint, Mapping):
-            yield from _check_constraint(constraint, ("constraints", index), agent)
+            yield from _check_rule(constraint, ("constraints", index), agent)
+    yield from _check_approvals(_list(data, "approvals"), agent)
     recipes = [(index, one) for index, one in enumerate(_list(data, "playbook")) if isinstance(one, Mapping)]
     if recipes and "models" in data and "playbook" not in _list(data, "models"):
         yield ("models",), 'there are recipes and the chain has no "playbook", so they would never be used; add it'
@@ -75,12 +76,26 @@ def _check_schemas(data: Mapping[str, Any]) -> Iterator[Finding]:
             yield (key,), "the inputs of a task are an object: say type: object"
 
 
-def _check_constraint(constraint: Mapping[str, Any], path: Path, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
-    name = constraint.get("tool")
+def _check_approvals(rules: list[Any], agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
+    always: set[object] = set()
+    for index, rule in enumerate(rules):
+        if not isinstance(rule, Mapping):
+            continue
+        path = ("approvals", index)
+        yield from _check_rule(rule, path, agent)
+        about = rule.get("tool")
+        if always & {None, about}:
+            yield path, "an earlier rule always applies, so this one never would: put the rules with a `when` first"
+        if not rule.get("when"):
+            always.add(about)
+
+
+def _check_rule(rule: Mapping[str, Any], path: Path, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
+    name = rule.get("tool")
     if isinstance(name, str) and name not in agent:
         yield (*path, "tool"), f"{name!r} is none of the agent's tools" + _did_you_mean(name, agent)
         return
-    when = constraint.get("when", {})
+    when = rule.get("when", {})
     about = [tool for key, tool in agent.items() if tool and name in (None, key)]
     if not about or check_condition(when, root_type="object"):
         return

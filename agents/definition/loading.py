@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.definition import (
     AgentDefinition,
+    ApprovalRule,
     Bands,
     Branch,
     BudgetLimits,
@@ -31,6 +32,7 @@ from tools.registry import Tool, registry
 # What stands at a path, by the last name in it.
 _PARTS: dict[str, type[BaseModel]] = {
     "constraints": Constraint,
+    "approvals": ApprovalRule,
     "limits": Limits,
     "budget": BudgetLimits,
     "models_for": ModelsFor,

@@ -48,6 +48,25 @@ class Constraint(Part):
         return when
 
 
+class ApprovalRule(Part):
+    """How many people countersign a call, and of which group. The first rule that matches a call applies to it."""
+
+    tool: ToolName | None = None
+    """The tool it is about; None is any tool."""
+    when: dict[str, JSON] = Field(default_factory=dict)
+    """A JSON Schema over the normalised arguments, as in constraints; empty means always."""
+    needed: int = Field(default=1, ge=1, le=10)
+    """How many different people approve. Neither the submitter nor, where several do, who edited the call counts."""
+    group: str = Field(default="", max_length=150)
+    """The group whose members approve; empty means whoever may decide review requests."""
+
+    @field_validator("when")
+    @classmethod
+    def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
+        _refuse(check_condition(when, root_type="object"))
+        return when
+
+
 class Limits(Part):
     """How far a task of this agent may go."""
 
@@ -206,6 +225,7 @@ class AgentDefinition(Part):
     models_for: ModelsFor = ModelsFor()
     tools: tuple[ToolName, ...]
     constraints: tuple[Constraint, ...] = ()
+    approvals: tuple[ApprovalRule, ...] = ()
     approve_plans: bool = False
     limits: Limits = Limits()
     budget: BudgetLimits = BudgetLimits()

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from agents.audit import checkpoints
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
@@ -80,8 +81,9 @@ class Sweeper:
         leases.renew()
 
     def keep_house(self) -> None:
-        """Settles model calls that nobody settles any more, and forgets content that is old enough."""
+        """Settles model calls that nobody settles any more, forgets old content, and keeps the journals' heads."""
         housekeeping.keep_house()
+        checkpoints.checkpoint_if_due()
 
     def _every(self, seconds: float, run: Callable[[], None]) -> None:
         while not self._stopped.is_set():

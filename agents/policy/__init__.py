@@ -4,6 +4,7 @@ No database, no clock, no network. Each kind of rule has its file; `judge` combi
 """
 
 from agents.policy.allowed import denied_now
+from agents.policy.approvals import Quorum, quorum_for
 from agents.policy.facts import Denial, Facts
 from agents.policy.judge import judge_action, judge_control
 from agents.policy.plan import judge_plan
@@ -13,6 +14,7 @@ from agents.policy.verdict import Reason, Verdict
 __all__ = [
     "Denial",
     "Facts",
+    "Quorum",
     "Reason",
     "Verdict",
     "call_digest",
@@ -20,4 +22,5 @@ __all__ = [
     "judge_action",
     "judge_control",
     "judge_plan",
+    "quorum_for",
 ]

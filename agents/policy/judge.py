@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.definition import AgentDefinition
 from agents.policy.allowed import check_allowed, check_denials
+from agents.policy.approvals import check_approvals
 from agents.policy.confidence import check_confidence
 from agents.policy.constraints import check_constraints
 from agents.policy.facts import Facts
@@ -64,6 +65,7 @@ def _rules(
 ) -> Iterator[Reason]:
     yield from check_denials(tool.name, facts.denials)
     yield from check_constraints(tool.name, arguments, definition)
+    yield from check_approvals(tool.name, arguments, definition)
     yield from check_repeats(tool.name, arguments, definition, facts)
     yield from check_scope(tool, definition, facts)
     yield from check_steps_left(facts)

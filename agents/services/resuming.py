@@ -78,20 +78,24 @@ def edit_action(
     the problems when schema or policy refuse them; policy's “review” is what the person gave.
     """
     action = _current(change, ActionStatus.AWAITING_REVIEW)
-    tool, normalised = _tool(action), normalised_edit(change, action, arguments)
-    change.move_action(action, ActionStatus.SUPERSEDED)
-    change.event("action.edited", action=action, was=action.arguments, now=normalised)
-    edited = add_action(
-        change,
-        action.step,
-        tool,
-        normalised,
-        ActionStatus.AWAITING_REVIEW,
-        needs_approval=True,
-        precondition=precondition,
-    )
+    edited = _replaced(change, action, normalised_edit(change, action, arguments), precondition)
     change.move_action(edited, ActionStatus.APPROVED, approval=decision, approved_digest=edited.digest)
     _go_on(change)
+    return edited
+
+
+def put_to_others(
+    change: Change, arguments: dict[str, Any], precondition: dict[str, Any] | None, *, by: User
+) -> Action:
+    """Replaces the action by the person's version of it, and asks about that: others approve, not the editor.
+
+    Raises Invalid like `edit_action`.
+    """
+    action = _current(change, ActionStatus.AWAITING_REVIEW)
+    edited = _replaced(change, action, normalised_edit(change, action, arguments), precondition)
+    message = f"{by.get_username()} changed this call, so others approve it."
+    evidence = {"edited": {"person": by.pk, "by": by.get_username(), "was": action.arguments}}
+    change.park(Parking(ParkedFor.ACTION, reason("approvals.edited", message), action.step, edited, evidence))
     return edited
 
 
@@ -265,6 +269,20 @@ def give_back(change: Change, guidance: str, *, by: User) -> None:
 def terminate(change: Change, why: str) -> None:
     """Ends the task as failed, for a reason that the submitter reads. An action in doubt stays in doubt."""
     change.finish(TaskStatus.FAILED, failure=read_text(why, "reason"))
+
+
+def _replaced(change: Change, action: Action, arguments: dict[str, Any], precondition: dict[str, Any] | None) -> Action:
+    change.move_action(action, ActionStatus.SUPERSEDED)
+    change.event("action.edited", action=action, was=action.arguments, now=arguments)
+    return add_action(
+        change,
+        action.step,
+        _tool(action),
+        arguments,
+        ActionStatus.AWAITING_REVIEW,
+        needs_approval=True,
+        precondition=precondition,
+    )
 
 
 def _approved_again(change: Change, action: Action, decision: int, **fields: Any) -> None:
