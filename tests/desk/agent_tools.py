@@ -8,6 +8,8 @@
 | `lost_before`, `lost_after` | an unexplained exception, before or after it happened |
 | `late_before`, `late_after` | a timeout, before or after it happened |
 | `first_lost_before`, `first_lost_after` | so the first call with a key; later calls go well |
+| `then_busy`, `then_nothing` | the first call with a key goes well; later ones are busy, or say that nothing happened |
+| `lost_then_busy`, `lost_then_nothing` | the same, but the first call happens and is lost |
 | `nothing` | it knows that nothing happened |
 | `busy_2` | not available for the first two calls with a key, then well |
 | `error_inside` | nothing happened, and the answer looks like a success with an error in it |
@@ -104,6 +106,8 @@ def _denies(manner: str, call: int) -> bool:
             return True
         case ["busy", times]:
             return call <= int(times)
+        case [*_, "then", _]:
+            return call > 1
     return False
 
 
@@ -112,13 +116,13 @@ def _end(manner: str, what: str, entry: Entry) -> None:
     match manner.split("_"):
         case ["lost", _]:
             raise RuntimeError("The line went dead.")
-        case ["first", "lost", _] if entry.call == 1:
+        case ["first", "lost", _] | ["lost", "then", _] if entry.call == 1:
             raise RuntimeError("The line went dead.")
         case ["late", _]:
             raise TimeoutError("No answer in time.")
-        case ["nothing"]:
+        case [*_, "nothing"] if entry.denied:
             raise NothingHappened(f"The desk does not know {what}.")
-        case ["busy", _] if entry.denied:
+        case ["busy", _] | [*_, "busy"] if entry.denied:
             raise TemporarilyUnavailable("The desk is busy.")
         case ["exits"]:
             raise SystemExit(1)

@@ -23,7 +23,7 @@ from tests.factories import OperatorFactory, ReviewerFactory, SubmitterFactory
 T = TypeVar("T")
 _numbers = itertools.count(1)
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds until a condition that never comes true fails its test."""
 
 

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds after which a test that forgot its gate fails instead of hanging."""
 
 

@@ -59,7 +59,7 @@ class DoomedWorkers:
         *,
         at: int = 0,
         moment: Moment = "before",
-        by: Literal["SIGKILL", "SIGSTOP"] = "SIGKILL",
+        by: Literal["SIGKILL", "SIGSTOP", "CUT"] = "SIGKILL",
         settings: dict[str, Any] | None = None,
         **arguments: Any,
     ) -> Life:

@@ -1,8 +1,10 @@
-"""How does a real process die between two statements? It kills (or stops) itself at the commit that it was told.
+"""How does a real process die between two statements? It kills itself at the commit that it was told, or is cut off.
 
 Started as a process of its own. It loads Django once, then reads orders from its standard input, one JSON object a
 line, and forks a child for each, which lives one life: it does one thing with a database connection of its own, and
-ends before or after its n-th commit, whatever code that commit belongs to. Nothing of ours is patched.
+ends before or after its n-th commit, whatever code that commit belongs to. Nothing of ours is patched. Instead of
+ending, it may be stopped there (SIGSTOP), or lose its connection to the database (CUT): then it never learns whether
+that commit counts.
 """
 
 import json
@@ -15,10 +17,12 @@ from typing import Any
 import django
 
 BEFORE = "before"
+CUT = "CUT"
 
 
-def end_at(number: int, moment: str, by: signal.Signals) -> Callable[[], int]:
-    """Arranges this process's end around its commit of that number; 0 is never. Gives a counter of commits."""
+def end_at(number: int, moment: str, by: str) -> Callable[[], int]:
+    """Arranges what happens to this process at its commit of that number; 0 is never. Gives a counter of commits."""
+    from django.db import OperationalError
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     commits = 0
@@ -29,29 +33,41 @@ def end_at(number: int, moment: str, by: signal.Signals) -> Callable[[], int]:
         commits += 1
         mine = commits == number
         if mine and moment == BEFORE:
-            os.kill(os.getpid(), by)
+            end(connection)
         commit(connection)
         if mine and moment != BEFORE:
-            os.kill(os.getpid(), by)
+            end(connection)
+
+    def end(connection: BaseDatabaseWrapper) -> None:
+        if by == CUT:
+            connection.connection.close()
+            raise OperationalError("The connection was cut.")
+        os.kill(os.getpid(), signal.Signals[by])
 
     BaseDatabaseWrapper._commit = counted
     return lambda: commits
 
 
 def work(**_: Any) -> None:
-    """Does what there is to do."""
+    """Does what there is to do; a claim that fails is made again, as the next message would."""
+    from django.db import OperationalError
+
     from agents.engine.loop import work_once
 
-    while work_once():
-        pass
+    try:
+        while work_once():
+            pass
+    except OperationalError:
+        while work_once():
+            pass
 
 
-def submit(goal: str, person: str) -> None:
+def submit(goal: str, person: str, key: str = "") -> None:
     from django.contrib.auth.models import User
 
     from agents import services
 
-    services.submit(agent="desk", goal=goal, by=User.objects.get(username=person))
+    services.submit(agent="desk", goal=goal, by=User.objects.get(username=person), idempotency_key=key)
 
 
 def decide(request: int, person: str, answer: str) -> None:
@@ -74,7 +90,7 @@ def live(order: dict[str, Any], say: int) -> None:
 
     for name, value in order["settings"].items():
         setattr(settings, name, value)
-    commits = end_at(order["at"], order["moment"], signal.Signals[order["by"]])
+    commits = end_at(order["at"], order["moment"], order["by"])
     error = ""
     try:
         VERBS[order["verb"]](**order["arguments"])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from agents.models import Action, AgentTask
 from agents.states import FINAL, LIVE_ACTION, ActionStatus, ParkedFor, TaskStatus
 from review.models import Answer, Decision, RequestStatus, ReviewRequest
+from review.quorum import RUNS_IT
 from tests.desk.models import Entry
 
 
@@ -76,8 +77,11 @@ def _questions(task: AgentTask, actions: list[Action]) -> Iterator[str]:
     elif asked:
         yield f"it is {task.status}, and {[request.kind for request in asked]} is asked"
     for request in ReviewRequest.objects.filter(task=task, status=RequestStatus.DECIDED):
-        if request.decisions.count() != request.approvals_needed:
-            yield f"request {request.pk} was decided by {request.decisions.count()} decisions"
+        said = list(request.decisions.values_list("answer", flat=True))
+        if said and said[-1] in RUNS_IT and said.count(said[-1]) < request.approvals_needed:
+            yield f"request {request.pk} needs {request.approvals_needed} approvals and was decided by {said}"
+        if not said or (request.approvals_needed == 1 and len(said) > 1):
+            yield f"request {request.pk} was decided by {len(said)} decisions"
     if Decision.objects.filter(request__task=task, person=task.submitted_by).exists():
         yield "its submitter decided about it"
 

@@ -3,15 +3,20 @@
 import itertools
 
 import pytest
+from django.db import connection
 
 from agents.engine.leases import claimable
 from agents.models import AgentTask
 from agents.states import FINAL, TaskStatus
 from review.models import Answer, Kind
+from tests.desk import gates
 from tests.desk.driving import Desk, calls, effects, kinds, subject, until
 from tests.guarantees import people
 from tests.guarantees.doomed import DoomedWorkers, Moment
 from tests.guarantees.invariants import check
+from tests.guarantees.workers import at_work
+
+pytestmark = pytest.mark.timeout(600)
 
 STORIES = [
     "look {}",
@@ -93,6 +98,54 @@ def test_a_web_process_killed_at_a_submission_leaves_a_whole_task_or_none(
     if found:
         assert desk.settle(found).status == TaskStatus.COMPLETE
         check(found)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("goal", ["in turn {}", "reconcilable_asked {}", "once_unverified {}"])
+def test_a_connection_cut_at_any_commit_costs_no_task_and_repeats_no_effect(
+    goal: str, moment: Moment, desk: Desk, doomed_workers: DoomedWorkers
+) -> None:
+    tasks = []
+    for at in itertools.count(1):
+        task = desk.submit(goal.format(subject()))
+        life = doomed_workers.live(at=at, moment=moment, by="CUT")
+        tasks.append(people.bring_to_an_end(desk, task))
+        if life.commits < at:
+            break
+    check(*tasks)
+    for task in tasks:
+        assert task.status == TaskStatus.COMPLETE, f"{task.status}: {task.failure}"
+        _happened_as_often_as_it_may(task)
+
+
+def test_a_submission_cut_off_at_its_commit_is_sent_again_with_its_key_and_is_one_task(
+    desk: Desk, doomed_workers: DoomedWorkers
+) -> None:
+    goal = f"idempotent {subject()}"
+    request = {"goal": goal, "person": desk.submitter.username, "key": "one"}
+    assert "cut" in doomed_workers.live("submit", at=1, moment="after", by="CUT", **request).error
+    assert not doomed_workers.live("submit", **request).error
+    task = AgentTask.objects.get(goal=goal)
+    assert desk.settle(task).status == TaskStatus.COMPLETE
+    check(task)
+
+
+@pytest.mark.services
+def test_a_database_that_hangs_up_on_everybody_while_a_tool_works_costs_nothing(desk: Desk) -> None:
+    what = subject()
+    task = desk.submit(f"once {what} waits")
+    with at_work() as worker:
+        gates.gate(what).wait_for_tool()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        gates.gate(what).open()
+        worker.join()
+    task.refresh_from_db()
+    assert (task.status, len(effects(task))) == (TaskStatus.COMPLETE, 1)
+    check(task)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -45,6 +45,39 @@ def test_an_idempotent_call_that_never_gets_through_goes_to_a_person_as_a_doubt(
     check(task)
 
 
+@pytest.mark.parametrize("later", ["busy", "nothing"])
+def test_what_later_attempts_say_of_themselves_says_nothing_of_one_that_was_lost(later: str, desk: Desk) -> None:
+    task = desk.run(f"idempotent {subject()} lost_then_{later}")
+    assert (task.parked_for, action_of(task).status) == (Kind.IN_DOUBT, ActionStatus.IN_DOUBT)
+    assert len(effects(task)) == 1
+    check(task)
+
+
+@pytest.mark.parametrize("later", ["busy", "nothing"])
+def test_what_later_attempts_say_of_themselves_says_nothing_of_one_whose_worker_died(
+    later: str, desk: Desk, doomed_workers: DoomedWorkers
+) -> None:
+    task = desk.submit(f"idempotent {subject()} then_{later}")
+    assert doomed_workers.live(at=5).end == "killed"
+    assert len(effects(task)) == 1
+    lapse(task)
+    desk.settle(task)
+    assert (task.parked_for, action_of(task).status) == (Kind.IN_DOUBT, ActionStatus.IN_DOUBT)
+    check(task)
+
+
+def test_a_denial_after_a_worker_died_in_a_call_does_not_call_it_failed(
+    desk: Desk, doomed_workers: DoomedWorkers
+) -> None:
+    task = desk.submit(f"idempotent {subject()}")
+    assert doomed_workers.live(at=5).end == "killed"
+    desk.engage("Stop.")
+    lapse(task)
+    desk.settle(task)
+    assert (task.parked_for, action_of(task).status) == (Kind.IN_DOUBT, ActionStatus.IN_DOUBT)
+    check(task)
+
+
 @pytest.mark.parametrize("manner", ["first_lost_after", "first_lost_before"])
 def test_a_reconcilable_call_that_was_lost_is_asked_about_and_happens_once(manner: str, desk: Desk) -> None:
     task = desk.run(f"reconcilable {subject()} {manner}")

@@ -1,12 +1,13 @@
 """Promise 8: a final task never changes again; what a person rejected never runs, and is not simply allowed later."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from agents import services
 from agents.engine.loop import work_once
-from agents.errors import Refused
+from agents.errors import Refused, Stale
 from agents.models import AgentTask
 from agents.states import FINAL, ActionStatus, TaskStatus
 from review.models import Answer, Kind, ReviewRequest
@@ -14,7 +15,7 @@ from review.services import ANSWERS, Given, decide
 from tests.desk import gates
 from tests.desk.driving import Desk, action_of, calls, effects, kinds, lapse, subject
 from tests.guarantees.invariants import check
-from tests.guarantees.workers import at_work
+from tests.guarantees.workers import at_work, turn_by_turn
 
 ENDS = ["complete", "failed", "canceled"]
 
@@ -68,6 +69,50 @@ def test_a_cancel_while_a_tool_runs_ends_the_task_after_its_outcome_is_known(des
         gates.gate(what).open()
         worker.join()
     task.refresh_from_db()
+    assert (task.status, action_of(task).status) == (TaskStatus.CANCELED, ActionStatus.SUCCEEDED)
+    check(task)
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("goal", ["once {}", "once_asked {}", "once", "nobody understands {}", "in turn {}"])
+def test_a_cancel_that_comes_while_a_worker_is_in_its_turn_lets_no_effect_start_and_nobody_be_asked(
+    goal: str, turns: int, desk: Desk
+) -> None:
+    task = desk.submit(goal.format(subject()))
+    with turn_by_turn() as worker:
+        worker.turns(turns)
+        done = effects(task)
+        with suppress(Stale):  # it may have ended in its last turn
+            services.cancel(task.pk, by=desk.submitter)
+        worker.turns(9)
+    # Where only the final word was missing, it may still be said.
+    allowed = {TaskStatus.CANCELED, TaskStatus.COMPLETE} if done else {TaskStatus.CANCELED}
+    assert desk.settle(task).status in allowed
+    assert effects(task) == done
+    check(task)
+
+
+def test_a_cancel_that_comes_just_before_an_approved_start_wins(desk: Desk) -> None:
+    task = desk.run(f"once_asked {subject()}")
+    desk.decide(task, Answer.APPROVE)
+    with turn_by_turn() as worker:
+        services.cancel(task.pk, by=desk.submitter)
+        worker.turns(9)
+    assert desk.settle(task).status == TaskStatus.CANCELED
+    assert calls(task) == []
+    check(task)
+
+
+def test_a_cancel_while_an_effect_is_unverified_waits_for_a_person_to_settle_it(desk: Desk) -> None:
+    what = subject()
+    task = desk.submit(f"once_unverified {what} waits")
+    with at_work() as worker:
+        gates.gate(what).wait_for_tool()
+        services.cancel(task.pk, by=desk.submitter)
+        gates.gate(what).open()
+        worker.join()
+    assert desk.settle(task).parked_for == Kind.RESULT
+    desk.decide_and_settle(task, Answer.ACCEPT)
     assert (task.status, action_of(task).status) == (TaskStatus.CANCELED, ActionStatus.SUCCEEDED)
     check(task)
 

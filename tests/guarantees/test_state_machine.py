@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -24,7 +25,20 @@ from tests.desk.driving import Desk, subject
 from tests.desk.models import Entry, Fact
 from tests.guarantees.invariants import check
 
-MANNERS = ("well", "well", "well", "lost_before", "lost_after", "first_lost_after", "nothing", "busy_1", "error_inside")
+pytestmark = pytest.mark.timeout(600)
+
+MANNERS = (
+    "well",
+    "well",
+    "well",
+    "lost_before",
+    "lost_after",
+    "first_lost_after",
+    "nothing",
+    "busy_1",
+    "error_inside",
+    "lost_then_busy",
+)
 PEOPLE = ("submitter", "reviewer", "reviewer", "colleague", "operator")
 AGENTS = ("desk", "desk", "desk", "careful")
 WHICH = st.integers(0, 2)
@@ -190,7 +204,7 @@ def test_whatever_happens_in_any_order_what_must_hold_holds(desk: Desk) -> None:
     run_state_machine_as_test(
         Desktop,
         settings=settings(
-            max_examples=40,
+            max_examples=30,
             stateful_step_count=50,
             deadline=None,
             derandomize=True,

@@ -1,12 +1,17 @@
-"""How does a test let a worker run beside it? In a thread, joined at the end."""
+"""How does a test let a worker run beside it? In a thread, joined at the end; or turn by turn, with itself between."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import connections
+from django.db.models.functions import Now
 
-from agents.engine.loop import work_once
+from agents.engine.leases import Lease, claim, let_go
+from agents.engine.loop import step, work_once
+from agents.engine.story import read_story
+from agents.models import AgentTask
+from agents.states import TaskStatus
 from tests.desk.driving import PATIENCE
 
 
@@ -33,6 +38,31 @@ class Worker:
             self._raised = raised
         finally:
             connections.close_all()
+
+
+class Slow:
+    """A worker that has read its task and then does one turn after the other, when it is told."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self._story = read_story(lease.task_id, lease.condition)
+
+    def turns(self, number: int) -> None:
+        for _ in range(number):
+            if self._story is None or self._story.task.status != TaskStatus.RUNNING:
+                return
+            step(self.lease, self._story)
+
+
+@contextmanager
+def turn_by_turn() -> Iterator[Slow]:
+    """A worker that claims the best task and reads it now; it gives the task up by silence."""
+    lease = claim()
+    assert lease is not None
+    worker = Slow(lease)
+    yield worker
+    let_go(lease)
+    AgentTask.objects.filter(pk=lease.task_id, status=TaskStatus.RUNNING).update(lease_until=Now())
 
 
 @contextmanager
