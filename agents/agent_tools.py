@@ -20,7 +20,11 @@ def read_result(step: int, start: int = 0, *, context: ToolContext) -> dict[str,
         step: The number of the step, counted from 1 over everything that you called.
         start: Where to begin, in characters. `next` of an answer says where the next part begins.
     """
-    found = Step.objects.filter(task=context.task_id, number=step).first()
+    return _read(context.task_id, step, start)
+
+
+def _read(task_id: int, step: int, start: int) -> dict[str, Any]:
+    found = Step.objects.filter(task=task_id, number=step).first()
     if found is None:
         raise NothingHappened(f"There is no step {step} in this task yet.")
     text = json.dumps(_result(found), ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -34,6 +34,7 @@ SIDEBAR: dict[str, tuple[Link, ...]] = {
     "Record": (
         Link("Decisions", "gavel", "admin:review_decision_changelist", "review.view_decision"),
         Link("Model calls", "network_node", "admin:agents_modelcall_changelist", "agents.view_modelcall"),
+        Link("Budgets", "savings", "admin:agents_spendingaccount_changelist", "agents.view_spendingaccount"),
     ),
     "Agents": (
         Link("Agents", "smart_toy", "admin:agents_agent_changelist", "agents.view_agent"),
@@ -41,6 +42,7 @@ SIDEBAR: dict[str, tuple[Link, ...]] = {
     ),
     "Operations": (
         Link("Kill switches", "emergency_home", "admin:agents_killswitch_changelist", "agents.view_killswitch"),
+        Link("Health of models", "heart_check", "admin:agents_modelhealth_changelist", "agents.view_modelhealth"),
         Link("Workers", "memory", "admin:agents_workerprocess_changelist", "agents.view_workerprocess"),
         Link("API keys", "key", "admin:agents_apikey_changelist", "agents.view_apikey"),
     ),

@@ -13,7 +13,7 @@ TOOL_ERRORS = "agents.engine.calling"
 def start_sentry(dsn: str, environment: str, *, traces: float = 0.0, content: bool = False, **options: Any) -> None:
     """Report errors, and nothing that a person wrote: no request bodies, no local variables, no user data.
 
-    Data about people is off unless asked for, which nobody does here.     `traces` is the share of a task's slices that are traced. The spans of agents, models and tools are our own
+    `traces` is the share of a task's slices that are traced. The spans of agents, models and tools are our own
     (agents.engine.spans): those of the SDKs would bring prompts along. `content` lets out what tools raised, too.
     """
     sentry_sdk.init(

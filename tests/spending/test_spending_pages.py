@@ -1,0 +1,74 @@
+"""People look calls up: searched, summed up by day, agent, submitter or model, and never changed."""
+
+from decimal import Decimal
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from agents.models import ModelCall, ModelHealth, SpendingAccount
+from tests.factories import AgentVersionFactory, OperatorFactory, SubmitterFactory, TaskFactory
+from tests.integration.admin_pages import signed_in, text_of
+
+pytestmark = pytest.mark.django_db
+CALLS = reverse("admin:agents_modelcall_changelist")
+
+
+def made(model: str = "openai:tiny", cost: str | None = "0.0123", **fields: object) -> ModelCall:
+    task = fields.pop("task", None) or TaskFactory()
+    values = {"status": "answered", "input_tokens": 1200, "output_tokens": 30, "day": timezone.localdate()}
+    price = None if cost is None else Decimal(cost)
+    return ModelCall.objects.create(task=task, version=task.version, model=model, cost=price, **values | fields)
+
+
+@pytest.mark.parametrize("by", ["day", "agent", "submitter", "model"])
+def test_totals_stand_above_the_list(by):
+    version = AgentVersionFactory(agent__name="clerk")
+    task = TaskFactory(version=version, submitted_by=SubmitterFactory(username="carla"))
+    made(task=task)
+    made(task=task, cost=None)
+    said = text_of(signed_in(OperatorFactory()).get(CALLS, {"by": by}))
+    expected = {"day": timezone.localdate().isoformat(), "agent": "clerk", "submitter": "carla", "model": "openai:tiny"}
+    assert expected[by] in said
+    assert "$0.0123 and 1 unpriced call" in said
+
+
+@pytest.mark.parametrize("words", ["overloaded", "openai:tiny", "#{task}"])
+def test_calls_are_found_by_model_error_and_task(words):
+    wanted, other = made(error_kind="overloaded"), made("anthropic:other")
+    said = text_of(signed_in(OperatorFactory()).get(CALLS, {"q": words.format(task=wanted.task_id)}))
+    assert f"Task {wanted.task_id}, step" in said
+    assert f"Task {other.task_id}, step" not in said
+
+
+def test_a_call_shows_what_was_asked_and_what_came_of_it():
+    call = made(
+        request={"messages": [{"content": "<script>alert(1)</script>"}]}, answer='{"said": "<b>yes</b>"}', at_most=True
+    )
+    response = signed_in(OperatorFactory()).get(reverse("admin:agents_modelcall_change", args=[call.pk]))
+    assert "<script>alert(1)" not in response.content.decode()
+    assert "<b>yes</b>" in text_of(response)
+    assert "at most $0.0123" in text_of(response)
+
+
+def test_a_probe_has_a_page_too():
+    probe = ModelCall.objects.create(model="openai:tiny", purpose="probe", day=timezone.localdate())
+    client = signed_in(OperatorFactory())
+    assert "A probe" in text_of(client.get(reverse("admin:agents_modelcall_change", args=[probe.pk])))
+    assert "A probe" in text_of(client.get(CALLS))
+
+
+def test_budgets_and_the_health_of_models_are_seen():
+    SpendingAccount.objects.create(scope="all", period="2026-11-20", money=Decimal("12.5"), tokens=7)
+    ModelHealth.objects.create(model="openai:tiny", failures=1, alarmed=True)
+    client = signed_in(OperatorFactory())
+    assert "$12.50" in text_of(client.get(reverse("admin:agents_spendingaccount_changelist")))
+    assert "Its key is not accepted" in text_of(client.get(reverse("admin:agents_modelhealth_changelist")))
+
+
+def test_submitters_see_no_calls_and_nobody_changes_one():
+    call = made()
+    page = reverse("admin:agents_modelcall_change", args=[call.pk])
+    assert signed_in(SubmitterFactory()).get(CALLS).status_code == 403
+    assert signed_in(SubmitterFactory()).get(page).status_code == 403
+    assert signed_in(OperatorFactory()).post(page, {"cost": 0}).status_code == 403
