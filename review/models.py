@@ -114,6 +114,11 @@ class ReviewRequest(models.Model):
     def __str__(self) -> str:
         return self.title
 
+    @property
+    def approvals_given(self) -> int:
+        """How many people have said that the call should run; while it is open, they wait for others."""
+        return self.decisions.filter(answer__in=[Answer.APPROVE, Answer.RETRY, Answer.NOT_HAPPENED]).count()
+
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ValidationError("A review request is part of the record and stays.")
 

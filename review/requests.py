@@ -15,7 +15,6 @@ from review.quorum import missing_approvers, quorum_of
 from tools.registry import Stakes, registry
 from tools.schema import digest
 
-
 RUNS_AN_ACTION = frozenset({ParkedFor.ACTION, ParkedFor.RESULT, ParkedFor.IN_DOUBT})
 """Questions of which one answer is that a call runs."""
 

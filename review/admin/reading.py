@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from review.difference import difference
-from review.models import Kind, RequestStatus, ReviewRequest
+from review.models import Decision, Kind, RequestStatus, ReviewRequest
 from tools.registry import Tool, registry
 
 STEPS_SHOWN = 25
@@ -84,7 +84,10 @@ def decidable(person: Person) -> QuerySet[ReviewRequest]:
     free = Q(claimed_by=None) | Q(claimed_by=person.pk) | Q(claimed_until__lte=Now())
     taken_over_by_other = Q(kind=Kind.TAKEOVER) & ~Q(task__owner=person.pk)
     rows = ReviewRequest.objects.filter(free, status=RequestStatus.OPEN)
-    return rows.exclude(task__submitted_by=person.pk).exclude(taken_over_by_other)
+    rows = rows.exclude(task__submitted_by=person.pk).exclude(taken_over_by_other)
+    # Who has said their part waits for the others, and nobody is led to a call whose yes is not theirs to give.
+    said = Decision.objects.filter(request=OuterRef("pk"), person=person.pk)
+    return rows.exclude(Exists(said), approvals_needed__gt=1).exclude(edited_by=person.pk)
 
 
 def tool_of(request: ReviewRequest) -> Tool | None:
