@@ -111,6 +111,9 @@ def decide(
     the one on record, a request that is closed, claimed by somebody else, or decided by this person before.
     """
     given = given or Given()
+    if len(given.comment) > services.MAX_TEXT:
+        message = f"This has {len(given.comment):,} characters; at most {services.MAX_TEXT:,} are accepted. Shorten it."
+        raise Invalid(message, field="comment")
     request = _readable(request_id, person)
     if answer not in ANSWERS[request.kind]:
         offered = ", ".join(Answer(one).label for one in ANSWERS[request.kind])

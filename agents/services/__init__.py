@@ -22,9 +22,10 @@ from agents.services.resuming import (
     take_over,
     terminate,
 )
-from agents.services.submitting import answer, cancel, submit
+from agents.services.submitting import MAX_TEXT, answer, cancel, submit
 
 __all__ = [
+    "MAX_TEXT",
     "accept_result",
     "answer",
     "approve_action",

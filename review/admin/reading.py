@@ -112,10 +112,6 @@ def _plan(request: ReviewRequest, shown: dict[str, Any]) -> list[dict[str, Any]]
 
 
 def _reopened(evidence: dict[str, Any]) -> list[dict[str, Any]]:
-    changes: list[dict[str, Any]] = []
-    seen = evidence.get("precondition")
-    if isinstance(seen, dict) and "approved_with" in seen:
-        changes += difference(seen["approved_with"], seen.get("now"))
-    if evidence.get("was_digest") and evidence.get("was_digest") != evidence.get("now_digest"):
-        changes += difference(evidence["was_digest"], evidence["now_digest"], "/digest")
-    return changes
+    """What differs between what was approved before and what would run now; empty where nothing was voided."""
+    changed = evidence.get("changed")
+    return difference(changed["approved"], changed["now"]) if isinstance(changed, dict) else []

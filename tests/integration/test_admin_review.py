@@ -12,6 +12,7 @@ from agents.models import AgentTask
 from review.models import Answer, Decision, ReviewRequest, Risk
 from review.services import ANSWERS, claim
 from tests.desk.driving import Desk, action_of, effects
+from tests.desk.models import Fact
 from tests.factories import (
     NOON,
     ActionFactory,
@@ -218,17 +219,17 @@ def test_a_decided_request_shows_who_what_and_what_was_shown():
     assert "/decide/" not in page.content.decode()
 
 
-@pytest.mark.django_db
-def test_what_changed_since_an_approval_is_shown():
-    request = ReviewRequestFactory()
-    evidence = {"precondition": {"approved_with": {"status": "paid"}, "now": {"status": "canceled"}}}
-    ReviewRequest.objects.filter(pk=request.pk).update(shown=request.shown | {"evidence": evidence})
+def test_what_changed_since_an_approval_is_shown(desk: Desk):
+    Fact.objects.create(name="relied:kettle", value="paid")
+    task = desk.run("once_relying kettle")
+    desk.decide(task, "approve")
+    Fact.objects.filter(name="relied:kettle").update(value="refunded")
 
-    page = text_of(signed_in(ReviewerFactory()).get(review_page(request)))
+    page = text_of(signed_in(desk.colleague).get(review_page(desk.request(desk.settle(task)))))
 
     assert "That approval is void" in page
-    assert "/status" in page
-    assert "canceled" in page
+    assert "/precondition/fingerprint" in page
+    assert "refunded" in page
 
 
 # --- Deciding
