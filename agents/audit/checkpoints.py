@@ -46,13 +46,15 @@ def checkpoint() -> bool:
     was = Position(last.low, last.mark, last.mark_transaction) if last else Position(0)
     lines = TaskEvent.objects.filter(id__gt=was.low).order_by("id")
     found = list(lines.values_list("id", "task_id", "number", "hash")[:LINES_AT_ONCE])
-    if not found or (last is not None and _heads(found) == last.heads):
-        return False
     is_part = len(found) == LINES_AT_ONCE
     position = was.advanced(now)
+    heads = _heads(found)
+    if not found or (last is not None and heads == last.heads and position.low == was.low):
+        return False
     if is_part and position.low > found[-1][0]:
-        position = Position(found[-1][0])
-    _write(_heads(found), last.root if last else "", position)
+        # What is known to be settled beyond this part stays known, so that the next part can follow at once.
+        position = Position(found[-1][0], position.low, was.marked or 0)
+    _write(heads, last.root if last else "", position)
     return is_part and position.low > was.low
 
 

@@ -17,6 +17,7 @@ from agents.audit.verifying import Finding, Seen, verify
 from agents.changes import changing
 from agents.errors import Refused
 from agents.models import AgentTask, AuditCheckpoint, TaskEvent
+from agents.outgoing.journal import Horizon
 from review.audit import compare
 from review.models import Answer, Decision, RequestStatus, ReviewRequest
 from tests.desk.driving import Desk, kinds, subject
@@ -213,6 +214,8 @@ def test_a_long_journal_takes_several_checkpoints_and_none_is_written_twice(
 ) -> None:
     monkeypatch.setattr(checkpoints, "LINES_AT_ONCE", 5)
     task = desk.run(f"in turn {subject()}")
+    settled = Horizon(TaskEvent.objects.latest("id").pk, over=0, next=0)
+    monkeypatch.setattr(checkpoints, "horizon", lambda: settled)
     for _ in range(2):
         while checkpoint():
             pass
@@ -221,6 +224,21 @@ def test_a_long_journal_takes_several_checkpoints_and_none_is_written_twice(
     written = AuditCheckpoint.objects.count()
     assert not checkpoint()
     assert AuditCheckpoint.objects.count() == written
+    assert findings() == []
+
+
+def test_a_backlog_is_covered_at_once_though_transactions_are_always_open(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = desk.run(f"in turn {subject()}")
+    newest = TaskEvent.objects.latest("id").pk
+    monkeypatch.setattr(checkpoints, "LINES_AT_ONCE", 5)
+    monkeypatch.setattr(checkpoints, "horizon", lambda: Horizon(newest, over=100, next=101))
+    assert not checkpoint()
+    monkeypatch.setattr(checkpoints, "horizon", lambda: Horizon(newest, over=200, next=201))
+    while checkpoint():
+        pass
+    assert AuditCheckpoint.objects.order_by("id").last().heads[0][2] == task.event_count
     assert findings() == []
 
 
