@@ -318,6 +318,11 @@ SPECTACULAR_SETTINGS = {
     # The schema says nothing of anybody's data; who integrates may read it before they have a key.
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "agents.api.openapi.leave_out_what_may_be",
+        "agents.api.openapi.close_bodies",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": "agents.states.TaskStatus",
         "StepStatus": "agents.states.StepStatus",
@@ -325,6 +330,7 @@ SPECTACULAR_SETTINGS = {
         "StepKind": "agents.states.StepKind",
         "CallStatus": "agents.models.ModelCall.Status",
         "ReviewStatus": "review.models.RequestStatus",
+        "EventType": "agents.outgoing.catalogue.TYPES",
         "ReviewKind": "review.models.Kind",
     },
     # The page's scripts come from here and not from another address.

@@ -24,12 +24,7 @@ from agents.errors import Invalid
 from agents.models import AgentTask, ApiKey
 
 # Without OPTIONS: it is for pages of other origins, which may not call.
-METHODS = ["get", "post", "delete", "head"]
-FIELDS = OpenApiParameter(
-    "fields",
-    description="Only these fields, divided by commas, such as “id,status”.",
-    pattern=r"^[a-z_]+(,[a-z_]+)*$",
-)
+METHODS = ["get", "post", "head"]
 
 
 class HasScope(BasePermission):
@@ -61,6 +56,18 @@ class ApiView(APIView):
         patch_cache_control(response, private=True, no_cache=True)
         patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
+
+
+def fields_of(serializer: Any) -> OpenApiParameter:
+    """The parameter that chooses among the fields of an answer."""
+    items = {"type": "string", "enum": list(serializer.Meta.fields)}
+    return OpenApiParameter(
+        "fields",
+        {"type": "array", "items": items, "minItems": 1},
+        description="Only these fields, divided by commas, such as “id,status”.",
+        explode=False,
+        style="form",
+    )
 
 
 def problems(*codes: str) -> dict[tuple[int, str], OpenApiResponse]:

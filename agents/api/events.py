@@ -36,7 +36,9 @@ MAX_KEY = 2**63 - 1
 Batch = list[tuple[str, TaskEvent]]
 """Events to send, each with the id that a client resumes from."""
 
-AFTER = OpenApiParameter("after", OpenApiTypes.INT64, description="Only events with a larger number.", required=False)
+AFTER = OpenApiParameter(
+    "after", {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}, description="Only events with a larger number."
+)
 LAST_EVENT_ID = OpenApiParameter(
     "Last-Event-ID",
     location="header",

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from drf_spectacular.drainage import set_override
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -20,9 +21,18 @@ def json_type(value: object) -> str:
     return names.get(type(value), "null")
 
 
-@extend_schema_field(OpenApiTypes.STR)
+STORABLE = "^[^\\u0000]*$"
+SAYING = "^[^\\u0000]*\\S[^\\u0000]*$"
+"""Text that says something, as a pattern: not blank, and without what can't be stored."""
+
+
 class Text(serializers.Field[str, Any, str, Any]):
-    """Text as it was sent. How long it may be, and whether it may be empty, is the service's to say."""
+    """Text as it was sent. How long it may be, and whether it may be empty, is the service's to say; `said` in the
+    schema (pattern, maxLength, enum) tells callers."""
+
+    def __init__(self, *, said: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        set_override(self, "field", {"type": "string", "pattern": STORABLE} | (said or {}))
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -49,6 +49,13 @@ class NewestFirst(pagination.CursorPagination):
     page_size_query_description = "How many to a page, 1 to 100."
     max_page_size = 100
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        parameters = super().get_schema_operation_parameters(view)
+        for one in parameters:
+            if one["name"] == self.page_size_query_param:
+                one["schema"] = {"type": "integer", "minimum": 1, "maximum": self.max_page_size}
+        return parameters
+
     def decode_cursor(self, request: Request) -> Any:
         wrong = ValidationError({"cursor": "is not a cursor of this API; follow `next` and `previous` as they are"})
         try:

@@ -8,20 +8,30 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents.api.fields import AnyJson, Body, JsonObject, Moment, Text, Texts, WholeNumber
+from agents.api.fields import SAYING, AnyJson, Body, JsonObject, Moment, Text, Texts, WholeNumber
 from agents.models import Action, AgentTask, AgentVersion, ModelCall, Step
-from agents.outgoing.catalogue import CATALOGUE
+from agents.outgoing.catalogue import TYPES
+from agents.outgoing.models import MAX_URL
+from agents.services.submitting import MAX_TEXT
 from agents.states import Priority
 
 PRIORITIES = {priority.name.lower(): priority for priority in Priority}
 MAX_AGENT_NAME = 64
+# Blanks around a header's value are not part of it.
+KEY_PATTERN = "^[!-~]([ -~]{0,253}[!-~])?$"
 
 
 class NewTask(Body):
     """What is asked for when a task is created."""
 
-    agent = Text(help_text="The name of the agent, such as “desk”.")
-    goal = Text(help_text="What is wanted, in your words. It reaches the agent as it is.")
+    agent = Text(
+        said={"pattern": "^[A-Za-z0-9_-]+$", "maxLength": MAX_AGENT_NAME},
+        help_text="The name of the agent, such as “desk”.",
+    )
+    goal = Text(
+        said={"pattern": SAYING, "maxLength": MAX_TEXT},
+        help_text="What is wanted, in your words. It reaches the agent as it is.",
+    )
     inputs = JsonObject(
         required=False, allow_null=True, help_text="Data for the task; the agent's input schema checks it."
     )
@@ -42,6 +52,7 @@ class NewTask(Body):
     )
     not_before = Moment(required=False, allow_null=True, help_text="Nothing runs before this moment.")
     callback_url = Text(
+        said={"pattern": "^https?://[!-~]+$", "maxLength": MAX_URL},
         required=False,
         allow_null=True,
         help_text="Told by a signed POST when people are needed, when you are asked, and at the end.",
@@ -62,7 +73,10 @@ class BatchItem(NewTask):
     """One task of a batch."""
 
     idempotency_key = Text(
-        required=False, allow_null=True, help_text="Its own key; otherwise the batch's, with the item's place."
+        said={"pattern": KEY_PATTERN, "maxLength": 255},
+        required=False,
+        allow_null=True,
+        help_text="Its own key; otherwise the batch's, with the item's place.",
     )
 
 
@@ -77,7 +91,7 @@ class NewTasks(Body):
 class GivenAnswer(Body):
     """The submitter's answer to the question of the agent."""
 
-    answer = Text(help_text="The answer, in your words.")
+    answer = Text(said={"pattern": SAYING, "maxLength": MAX_TEXT}, help_text="The answer, in your words.")
 
 
 class NothingMore(Body):
@@ -357,7 +371,7 @@ class EventData(serializers.Serializer[Any]):
 class Event(serializers.Serializer[Any]):
     """Something that happened to a task; `data` has more fields, which depend on the type."""
 
-    type = serializers.ChoiceField(choices=list(CATALOGUE))
+    type = serializers.ChoiceField(choices=TYPES)
     timestamp = serializers.DateTimeField()
     data = EventData()  # type: ignore[assignment]
 

@@ -15,9 +15,9 @@ from rest_framework.response import Response
 
 from agents import services
 from agents.api.common import (
-    FIELDS,
     ApiView,
     caller,
+    fields_of,
     find,
     idempotency_key,
     problems,
@@ -29,6 +29,7 @@ from agents.api.lists import KnownFilters, NewestFirst, TaskFilter
 from agents.api.problems import answer_problem
 from agents.api.seats import seats
 from agents.api.serializers import (
+    KEY_PATTERN,
     ActionLine,
     ActionList,
     BatchItem,
@@ -60,6 +61,7 @@ EXAMPLE = {
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     location="header",
+    pattern=KEY_PATTERN,
     description="1 to 255 printable ASCII characters of your choice. The same key and body never make a second task.",
 )
 PREFER = OpenApiParameter(
@@ -88,7 +90,7 @@ class Tasks(ApiView, generics.ListAPIView[AgentTask]):
     @extend_schema(
         tags=TAGS,
         operation_id="list_tasks",
-        parameters=[FIELDS],
+        parameters=[fields_of(TaskLine)],
         responses={200: TaskLine(many=True), **problems("invalid")},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -156,7 +158,7 @@ class OneTask(ApiView):
     @extend_schema(
         tags=TAGS,
         operation_id="read_task",
-        parameters=[FIELDS],
+        parameters=[fields_of(WholeTask)],
         responses={200: WholeTask, **problems("not_found", "invalid")},
     )
     def get(self, request: Request, task_id: int) -> Response:

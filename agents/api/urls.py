@@ -22,6 +22,7 @@ urlpatterns = [
     path("v1/webhooks", webhooks.Endpoints.as_view(), name="webhooks"),
     path("v1/webhooks/<int:endpoint_id>", webhooks.OneEndpoint.as_view(), name="webhook"),
     path("v1/webhooks/<int:endpoint_id>/rotate", webhooks.RotateSecret.as_view(), name="webhook_rotate"),
+    path("v1/webhooks/<int:endpoint_id>/disable", webhooks.DisableEndpoint.as_view(), name="webhook_disable"),
     path("v1/webhooks/<int:endpoint_id>/enable", webhooks.EnableEndpoint.as_view(), name="webhook_enable"),
     path("v1/agents", reading.Agents.as_view(), name="agents"),
     path("v1/agents/<slug:name>", reading.OneAgent.as_view(), name="agent"),

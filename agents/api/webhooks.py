@@ -13,8 +13,8 @@ from agents.api.common import ApiView, caller, problems, read, refuse_parameters
 from agents.api.fields import Body, Text
 from agents.api.serializers import NothingMore, Shown
 from agents.outgoing import subscribing
-from agents.outgoing.catalogue import CATALOGUE
-from agents.outgoing.models import Endpoint
+from agents.outgoing.catalogue import TYPES
+from agents.outgoing.models import MAX_URL, Endpoint
 
 TAGS = ["webhooks"]
 
@@ -22,9 +22,15 @@ TAGS = ["webhooks"]
 class NewEndpoint(Body):
     """Where events are to be sent, and which."""
 
-    url = Text(help_text="An https address that the world can reach.")
+    url = Text(
+        said={"pattern": "^https?://[!-~]+$", "maxLength": MAX_URL},
+        help_text="An https address that the world can reach.",
+    )
     kinds = serializers.ListField(
-        child=Text(), min_length=1, max_length=len(CATALOGUE), help_text="The types of events, of all your tasks."
+        child=Text(said={"enum": TYPES}),
+        min_length=1,
+        max_length=len(TYPES),
+        help_text="The types of events, of all your tasks.",
     )
 
 
@@ -89,18 +95,6 @@ class OneEndpoint(ApiView):
         self.check_writes(request)
         return Response(WholeEndpoint(get_object_or_404(mine(request), pk=endpoint_id)).data)
 
-    @extend_schema(
-        tags=TAGS,
-        operation_id="disable_webhook",
-        request=None,
-        responses={204: None, **problems("not_found", "invalid")},
-    )
-    def delete(self, request: Request, endpoint_id: int) -> Response:
-        """Have nothing more sent there. Its log stays; deleting it again changes nothing."""
-        refuse_parameters(request)
-        subscribing.disable(get_object_or_404(mine(request), pk=endpoint_id), "By its owner.")
-        return Response(status=204)
-
     def check_writes(self, request: Request) -> None:
         """Who reads the secret can sign as we do: that takes more than reading tasks."""
         self.read_scope = self.write_scope
@@ -123,6 +117,25 @@ class RotateSecret(ApiView):
         read(NothingMore, request)
         endpoint = get_object_or_404(mine(request), pk=endpoint_id)
         subscribing.rotate_secret(endpoint)
+        return Response(WholeEndpoint(endpoint).data)
+
+
+class DisableEndpoint(ApiView):
+    @extend_schema(
+        tags=TAGS,
+        operation_id="disable_webhook",
+        request=NothingMore,
+        responses={
+            200: WholeEndpoint,
+            **problems("not_found", "too_large", "unsupported_media_type", "invalid"),
+        },
+    )
+    def post(self, request: Request, endpoint_id: int) -> Response:
+        """Have nothing more sent there. Its log stays; disabling it again changes nothing."""
+        refuse_parameters(request)
+        read(NothingMore, request)
+        endpoint = get_object_or_404(mine(request), pk=endpoint_id)
+        subscribing.disable(endpoint, "By its owner.")
         return Response(WholeEndpoint(endpoint).data)
 
 

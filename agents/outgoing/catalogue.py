@@ -75,6 +75,8 @@ CATALOGUE: dict[str, Told] = {
     )
 }
 
+TYPES = list(CATALOGUE)
+
 OUTCOMES = frozenset(
     {TaskStatus.NEEDS_REVIEW, TaskStatus.NEEDS_INPUT, TaskStatus.COMPLETE, TaskStatus.FAILED, TaskStatus.CANCELED}
 )
