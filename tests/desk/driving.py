@@ -118,6 +118,12 @@ def kinds(task: AgentTask) -> list[str]:
     return list(task.events.values_list("kind", flat=True))
 
 
+def row(task: AgentTask) -> dict[str, Any]:
+    """The task's row without the two fields that its journal moves, since a late outcome may be journaled at any time."""
+    fields = AgentTask.objects.filter(pk=task.pk).values().get()
+    return {name: value for name, value in fields.items() if name not in ("event_count", "journal_head")}
+
+
 def lapse(*tasks: AgentTask) -> None:
     """Lets the leases of running tasks run out, as if their worker had been silent for so long."""
     AgentTask.objects.filter(pk__in=[task.pk for task in tasks], status=TaskStatus.RUNNING).update(lease_until=Now())

@@ -15,7 +15,7 @@ from agents.models import AgentTask
 from agents.states import TaskStatus
 from review.models import Answer, Kind
 from tests.desk import gates
-from tests.desk.driving import Desk, calls, effects, kinds, lapse, subject, until
+from tests.desk.driving import Desk, calls, effects, kinds, lapse, row, subject, until
 from tests.guarantees import people
 from tests.guarantees.doomed import DoomedWorkers, Life
 from tests.guarantees.invariants import check
@@ -204,6 +204,4 @@ def _database_clock() -> datetime:
 
 def _rows(task: AgentTask) -> dict[str, object]:
     """Everything that is recorded of a task, but the journal, where a late outcome is written down."""
-    row = AgentTask.objects.filter(pk=task.pk).values().get()
-    row.pop("event_count")
-    return {"task": row, "steps": list(task.steps.values()), "actions": list(task.actions.values())}
+    return {"task": row(task), "steps": list(task.steps.values()), "actions": list(task.actions.values())}

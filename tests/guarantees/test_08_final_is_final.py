@@ -13,7 +13,7 @@ from agents.states import FINAL, ActionStatus, TaskStatus
 from review.models import Answer, Kind, ReviewRequest
 from review.services import ANSWERS, Given, decide
 from tests.desk import gates
-from tests.desk.driving import Desk, action_of, calls, effects, kinds, lapse, subject
+from tests.desk.driving import Desk, action_of, calls, effects, kinds, lapse, row, subject
 from tests.guarantees.invariants import check
 from tests.guarantees.workers import at_work, turn_by_turn
 
@@ -219,10 +219,8 @@ def _ended(desk: Desk, end: str) -> AgentTask:
 
 def _state(task: AgentTask) -> dict[str, Any]:
     """Everything about a task but the journal, in which a late outcome is written down."""
-    row = AgentTask.objects.filter(pk=task.pk).values().get()
-    row.pop("event_count")
     return {
-        "task": row,
+        "task": row(task),
         "steps": list(task.steps.values()),
         "actions": list(task.actions.values()),
         "requests": list(task.review_requests.values()),

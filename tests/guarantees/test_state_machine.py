@@ -21,7 +21,7 @@ from agents.states import FINAL, TaskStatus
 from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest
 from review.services import ANSWERS, Given, claim, decide, release
 from tests.desk.definitions import TOOLS
-from tests.desk.driving import Desk, subject
+from tests.desk.driving import Desk, row, subject
 from tests.desk.models import Entry, Fact
 from tests.guarantees.invariants import check
 
@@ -169,8 +169,7 @@ class Desktop(RuleBasedStateMachine):
     @invariant()
     def final_tasks_stay_as_they_are(self) -> None:
         for task in self.tasks:
-            now = AgentTask.objects.filter(pk=task.pk).values().get()
-            now.pop("event_count")
+            now = row(task)
             if now["status"] in FINAL:
                 assert self.ended.setdefault(task.pk, now) == now
 
