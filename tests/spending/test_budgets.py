@@ -49,8 +49,10 @@ def ask_once(task: AgentTask, settle: bool) -> str:
     return "asked"
 
 
-@pytest.mark.parametrize("settle", [True, False], ids=["settled", "never settled"])
-@pytest.mark.parametrize("scope", ["task", "submitter", "agent", "all"])
+@pytest.mark.parametrize(
+    ("scope", "settle"),
+    [("task", True), ("submitter", True), ("agent", True), ("all", True), ("all", False)],
+)
 def test_fifty_workers_never_pass_one_budget(desk: Desk, settings: Settings, scope: str, settle: bool) -> None:
     settings.COUNTERSIGN_BUDGETS = {scope: budget("0.0305")}
     settings.COUNTERSIGN_PROVIDER_LIMITS = {}
