@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
+SETTLED_SECONDS = 3.0
 
 
 @contextmanager
@@ -80,10 +82,13 @@ def held_by(pid: int) -> set[int]:
 
 
 def at_work(pid: int) -> bool:
-    """Has a process said that it works? Before that a signal ends it as any other program."""
+    """Has a process worked for a moment? Before that a signal ends it as any other program that only starts."""
+    from django.db.models.functions import Now
+
     from agents.models import WorkerProcess
 
-    return WorkerProcess.objects.filter(identity__contains=f":{pid}:").exists()
+    began = Now() - timedelta(seconds=SETTLED_SECONDS)
+    return WorkerProcess.objects.filter(identity__contains=f":{pid}:", started_at__lte=began).exists()
 
 
 def connections() -> list[tuple[str, int]]:
