@@ -14,7 +14,7 @@ CODE = config review agents tools
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev
+.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev chaos chaos-quick
 
 help:
 	@echo "make run             start Countersign here, on SQLite, with a demo (PORT=8001, HOST=…, DATA=folder, DEMO=no)"
@@ -24,6 +24,7 @@ help:
 	@echo "make check           lint, types, directions of imports, migrations and production settings"
 	@echo "make format          put the code into its form"
 	@echo "make lock            write the lock files anew from pyproject.toml"
+	@echo "make chaos           break everything around Countersign, and check that it keeps its promises (CHAOS='--help', …)"
 	@echo "make clean           remove the virtual environment and what tools left (never the data folder)"
 
 venv:
@@ -73,3 +74,11 @@ lock:
 clean:
 	rm -rf $(VENV) .venv-lock staticfiles .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+chaos: venv
+	@exec $(PYTHON_RUN) -m chaos $(CHAOS)
+
+# The short form, for every change.
+chaos-quick: venv
+	@$(PYTHON_RUN) -m chaos --tasks 100 --seconds 20 --workers 2 --seed 1 $(CHAOS)
+	@$(PYTHON_RUN) -m chaos --tasks 50 --seconds 20 --embedded --seed 1 $(CHAOS)
