@@ -86,6 +86,8 @@ class KnownFilters(DjangoFilterBackend):
                 near = nearest(name[:100], known)
                 hint = f"did you mean {near[0]}?" if near else f"known are: {', '.join(known)}, metadata.NAME"
                 raise ValidationError({name: f"is not a parameter of this list; {hint}"})
+            elif name.startswith("created_") and not request.query_params[name]:
+                raise ValidationError({name: "must be a moment such as 2026-11-20T12:00:00Z; it is empty"})
         return super().filter_queryset(request, queryset, view)
 
 

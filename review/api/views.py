@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from django_filters.filters import MultipleChoiceFilter, NumberFilter
 from django_filters.rest_framework.filterset import FilterSet
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -22,6 +22,7 @@ from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest, 
 from review.services import ANSWERS, Given, may_decide
 
 TAGS = ["reviews"]
+MAX_KEY = 2**63 - 1
 BODY_PROBLEMS = ("not_found", "stale", "too_large", "unsupported_media_type", "invalid")
 
 
@@ -92,7 +93,9 @@ class Decided(Shown[Decision]):
 class RequestFilter(FilterSet):
     status = MultipleChoiceFilter(choices=RequestStatus.choices, help_text="Only in this status; repeat it.")
     kind = MultipleChoiceFilter(choices=Kind.choices, help_text="Only of this kind; repeat it.")
-    task = NumberFilter(field_name="task", min_value=1, max_value=2**63 - 1, help_text="Only of this task.")
+    task = extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_KEY})(
+        NumberFilter(field_name="task", min_value=1, max_value=MAX_KEY, help_text="Only of this task.")
+    )
 
     class Meta:
         model = ReviewRequest
