@@ -58,9 +58,13 @@ class Run:
             stack.enter_context(rows.reading(run.direct))
             client = Client(run.port, run.key, str(self.options.seed))
             stack.callback(client.stop)
-            good = self._measure(run, client, servers)
-            self._storm(run, client, servers, more)
-            return self._judge(run, client, ledger) and good
+            try:
+                good = self._measure(run, client, servers)
+                self._storm(run, client, servers, more)
+                return self._judge(run, client, ledger) and good
+            finally:
+                # Everything is ended now; a second Ctrl-C must not leave half of it behind.
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _world(self, stack: ExitStack) -> tuple[Path, dict[str, str]]:
         """The ledger, and the model if one is asked: how each is reached."""
@@ -106,7 +110,19 @@ class Run:
         self._tell(f"the storm begins: {len(faults)} faults are planned")
         client.start(wanted, options.seconds * 0.8)
         weather.start(faults)
-        over = time.monotonic() + options.seconds
+        try:
+            self._watch(run, options.seconds)
+        finally:
+            weather.stop()
+        weather.heal()
+        for address in more.values():
+            urllib.request.urlopen(f"{address.removesuffix('/v1')}/calm", data=b"{}", timeout=10).close()  # noqa: S310
+        self._tell(f"it is over, and all heals: {_counted(weather.done) if weather.done else 'no fault'}")
+        self._let_finish(run, client)
+
+    def _watch(self, run: Fleet, seconds: float) -> None:
+        """Looks after the processes for so long, as a supervisor does."""
+        over = time.monotonic() + seconds
         shown = time.monotonic()
         while time.monotonic() < over:
             time.sleep(0.2)
@@ -114,11 +130,6 @@ class Run:
             if time.monotonic() - shown > 10:
                 shown = time.monotonic()
                 self._tell(_counted(rows.ask(rows.standing, {})))
-        weather.end()
-        for address in more.values():
-            urllib.request.urlopen(f"{address.removesuffix('/v1')}/calm", data=b"{}", timeout=10).close()  # noqa: S310
-        self._tell(f"it is over, and all heals: {_counted(weather.done) if weather.done else 'no fault'}")
-        self._let_finish(run, client)
 
     def _let_finish(self, run: Fleet, client: Client) -> None:
         """Until nothing moves any more and everything is submitted, or patience ends; the checks say what is left."""

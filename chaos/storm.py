@@ -99,11 +99,14 @@ class Storm:
             self._threads.append(thread)
             thread.start()
 
-    def end(self) -> None:
-        """No more faults; everything heals."""
+    def stop(self) -> None:
+        """No more faults; those under way come to their end, so that none of them starts a process later."""
         self._over.set()
         for thread in self._threads:
             thread.join(60)
+
+    def heal(self) -> None:
+        """Everything runs, and every line is open."""
         for member in self.fleet.members:
             member.process.go_on()
             for line in (member.to_postgres, member.to_redis):
