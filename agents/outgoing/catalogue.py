@@ -45,7 +45,7 @@ CATALOGUE: dict[str, Told] = {
         Told("task.state_changed", "The task's status changed.", {"was": _STATUS, "now": _STATUS}),
         Told("task.cancel_requested", "Somebody asked for an end; it comes when nothing is under way."),
         Told("task.taken_over", "A person does the rest of the task."),
-        Told("plan.proposed", "The agent proposed a plan that a person is asked about.", {"step": _STEP}),
+        Told("plan.proposed", "The agent proposed a plan.", {"step": _STEP}),
         Told(
             "plan.accepted",
             "A plan is in force.",
