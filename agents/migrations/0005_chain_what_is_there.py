@@ -4,7 +4,7 @@ from django.db import migrations
 
 from agents.audit.chain import add_links
 
-LINKS = ["salt", "payload_digest", "previous_hash", "hash"]
+WRITE = "UPDATE agents_taskevent SET salt = %s, payload_digest = %s, previous_hash = %s, hash = %s WHERE id = %s"
 
 
 def chain(apps, schema_editor):
@@ -14,7 +14,9 @@ def chain(apps, schema_editor):
     for task in tasks.filter(event_count__gt=0).order_by("pk").values_list("pk", flat=True).iterator():
         lines = list(events.filter(task=task).order_by("number"))
         head = add_links(lines, "")
-        events.bulk_update(lines, LINKS, batch_size=100)
+        links = [(one.salt, one.payload_digest, one.previous_hash, one.hash, one.pk) for one in lines]
+        with schema_editor.connection.cursor() as cursor:
+            cursor.executemany(WRITE, links)
         tasks.filter(pk=task).update(journal_head=head)
 
 
