@@ -86,6 +86,7 @@ class Change:
                 "current_action": None,
                 "wake_at": None,
                 "question": "",
+                "notice": "",
             } | fields
         self.set(status=to, **fields)
         self.event("task.state_changed", was=was, now=to)

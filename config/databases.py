@@ -61,6 +61,9 @@ def _postgresql(url: str) -> dict[str, Any]:
                 "max_size": largest,
                 "timeout": seconds("DATABASE_POOL_TIMEOUT", 30),
                 "max_idle": 300,
+                # The pool waits twice as long after each failed attempt: begin anew soon, so that a server that is
+                # back is found within a second or two, however long it was away.
+                "reconnect_timeout": 2,
             },
         },
     }

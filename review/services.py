@@ -28,7 +28,7 @@ ANSWERS: dict[str, tuple[Answer, ...]] = {
     Kind.IN_DOUBT: (Answer.HAPPENED, Answer.NOT_HAPPENED, Answer.TERMINATE),
     Kind.LIMIT: (Answer.EXTEND, Answer.TAKE_OVER, Answer.TERMINATE),
     Kind.ESCALATION: (Answer.RESPOND, Answer.TAKE_OVER, Answer.TERMINATE),
-    Kind.TAKEOVER: (Answer.FINISH, Answer.GIVE_BACK, Answer.TERMINATE),
+    Kind.TAKEOVER: (Answer.FINISH, Answer.GIVE_BACK, Answer.TAKE_OVER, Answer.TERMINATE),
 }
 """What a person may say to each kind of request."""
 
@@ -59,8 +59,6 @@ def _may_take_part(request: ReviewRequest, person: User) -> str:
         return "You don't have the permission to decide review requests."
     if request.task.submitted_by_id == person.pk:
         return "You submitted this task, so somebody else decides about it."
-    if request.kind == Kind.TAKEOVER and request.task.owner_id not in (None, person.pk):
-        return f"{request.task.owner} has taken this task over and decides about it."
     return ""
 
 
@@ -73,6 +71,8 @@ def budget_of(request: ReviewRequest) -> dict[str, Any] | None:
 
 def may_answer(request: ReviewRequest, person: User, answer: str) -> str:
     """Why this person may not give this answer, though they may decide the request; empty when they may."""
+    if request.kind == Kind.TAKEOVER and (request.task.owner_id == person.pk) == (answer == Answer.TAKE_OVER):
+        return f"{request.task.owner} has taken this task over. Others may only take it over in turn."
     if answer == Answer.EXTEND and budget_of(request) is not None:
         needed, why = "agents.extend_budget", "Only who may extend budgets can do this. Ask an operator."
     else:
@@ -129,7 +129,8 @@ def decide(
         with services.parked(request.task_id, request.kind, by=person) as change:
             return _decide(change, request_id, person, Answer(answer), given, Via(via), precondition)
     except IntegrityError as twice:
-        if "one_decision_per_person" in str(twice) or "request_id" in str(twice):
+        # PostgreSQL names the constraint, SQLite its columns.
+        if "one_decision_per_person" in str(twice) or "decision.request_id, review_decision.person_id" in str(twice):
             raise Stale("You have decided this request already.") from twice
         raise
 

@@ -98,8 +98,9 @@ def start_approved(lease: Lease, story: Story, action: Action) -> None:
             message = f"What “{action.sentence}” would run is no longer what was approved."
             _ask_again(change, story, action, tool, found, "approval.digest_changed", message)
             return
-        if action.precondition is not None and found != action.precondition:
-            message = f"What the approval of “{action.sentence}” relied on has changed since."
+        unread = found is not None and calling.UNREADABLE in found
+        if action.precondition is not None and (unread or found != action.precondition):
+            message = f"What the approval of “{action.sentence}” relied on has changed since, or can't be read now."
             _ask_again(change, story, action, tool, found, "approval.precondition_changed", message)
             return
         _open_attempt(change, action, tool, approval_used_at=change.now)

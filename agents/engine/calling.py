@@ -13,6 +13,9 @@ from tools.context import ToolContext
 from tools.errors import NothingHappened, TemporarilyUnavailable
 from tools.registry import Reconciled, Tool
 
+UNREADABLE = "could_not_be_read"
+"""The key of a fingerprint that the tool could not take. It vouches for nothing."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -104,7 +107,7 @@ def fingerprint(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any] | None:
     try:
         return {"fingerprint": storable(tool.precondition(arguments))}
     except Exception as error:
-        return {"could_not_be_read": _describe(error)[:500]}
+        return {UNREADABLE: _describe(error)[:500]}
 
 
 def context_for(task_id: int, key: str, deadline: datetime) -> ToolContext:

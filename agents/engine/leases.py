@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
@@ -27,6 +28,8 @@ from agents.states import TaskStatus
 
 log = structlog.get_logger(__name__)
 
+SUSPECT = 2
+"""So many workers lost with one task, without progress between, make it run alone."""
 WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 """This process's random identity."""
 
@@ -39,6 +42,8 @@ class Lease:
     token: int
     good_until: float
     """Monotonic seconds of this process, never later than the database's `lease_until`."""
+    suspect: bool = False
+    """Workers were lost with this task before: nothing else runs beside it in this process."""
     call_until: float | None = field(default=None)
     """Monotonic deadline of the call in hand: renewal stops there, so that a hung thread can't keep a lease."""
 
@@ -94,11 +99,23 @@ def claimable() -> QuerySet[AgentTask]:
     ).order_by("priority", "queued_at", "id")
 
 
+def _claimable_here() -> QuerySet[AgentTask]:
+    """What this process may take beside what it holds: a task that may have killed workers runs alone.
+
+    So it takes no others with it, and an innocent one is cleared by its next step.
+    """
+    with _held_lock:
+        held = list(_held.values())
+    if any(one.suspect for one in held):
+        return AgentTask.objects.none()
+    return claimable().filter(lapses__lt=SUSPECT) if held else claimable()
+
+
 def claim() -> Lease | None:
     """Takes the best runnable task, or None. Two workers never take the same one."""
     asked = time.monotonic()
     with transaction.atomic():
-        best = claimable().select_for_update(skip_locked=True).first()
+        best = _claimable_here().select_for_update(skip_locked=True).first()
         if best is None:
             return None
         lost = best.status == TaskStatus.RUNNING
@@ -121,7 +138,8 @@ def claim() -> Lease | None:
                 token=change.task.fencing_token,
                 lost=best.worker if lost else None,
             )
-        lease = Lease(best.pk, change.task.fencing_token, asked + lease_seconds())
+        suspect = best.lapses >= SUSPECT
+        lease = Lease(best.pk, change.task.fencing_token, asked + lease_seconds(), suspect=suspect)
     with _held_lock:
         _held[lease.task_id] = lease
     return lease
@@ -194,6 +212,12 @@ def heartbeat(slots: int) -> None:
             "slots": slots,
         },
     )
+
+
+def sign_off_silent() -> None:
+    """Writes off processes that have shown no sign of life for long, so that nobody takes them for running."""
+    silent = Now() - timedelta(seconds=10 * lease_seconds())
+    WorkerProcess.objects.filter(stopped_at=None, seen_at__lt=silent).update(stopped_at=Now())
 
 
 def sign_off() -> None:

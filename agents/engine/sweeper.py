@@ -1,7 +1,7 @@
 """What does each worker process do besides its tasks? It renews its leases, sends hints for work nobody heard of, and
 tells those outside what happened.
 
-Every process has all three threads and none is special: there is no single beat. They are apart because a broker that
+Every process has all its threads and none is special: there is no single beat. They are apart because a broker that
 hangs must not let leases run out.
 """
 
@@ -78,6 +78,7 @@ class Sweeper:
     def keep(self) -> None:
         """Renews the leases of this process and its heartbeat."""
         leases.heartbeat(self.slots)
+        leases.sign_off_silent()
         leases.renew()
 
     def keep_house(self) -> None:

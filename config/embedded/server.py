@@ -87,7 +87,8 @@ def _serve_web(door: socket.socket, when_ready: Callable[[], None]) -> None:
         sockets=[door],
         threads=8,
         ident="countersign",
-        max_request_body_size=settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 64 * 1024,
+        # Django refuses far smaller ones, and says so in the form that callers expect.
+        max_request_body_size=64 * 1024 * 1024,
         asyncore_use_poll=True,
         clear_untrusted_proxy_headers=True,
     )

@@ -6,8 +6,8 @@ from typing import Any
 from django import forms
 
 from agents.admin.forms import RefusableForm, VerbatimField
-from review.models import Answer
-from review.services import Given
+from review.models import Answer, ReviewRequest
+from review.services import Given, budget_of
 
 
 class AnswerForm(RefusableForm):
@@ -105,6 +105,18 @@ class ExtendForm(AnswerForm):
         return Given(comment=self.cleaned_data["comment"], steps=self.cleaned_data["steps"])
 
 
+class ExtendBudgetForm(AnswerForm):
+    """For a limit of money or tokens."""
+
+    says = "The budget gets this much more, and the task goes on."
+    comment_label = "Guidance for the agent"
+    tone = "main"
+    amount = forms.DecimalField(label="More", required=False, min_value=0, help_text="Empty: what is suggested.")
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], amount=self.cleaned_data["amount"])
+
+
 class RespondForm(AnswerForm):
     says = "The agent goes on with what you tell it."
     comment_label = "Guidance for the agent"
@@ -169,10 +181,12 @@ FORMS: dict[str, type[AnswerForm]] = {
 }
 
 
-def form_class(answer: str, result_schema: dict[str, Any] | None) -> type[AnswerForm]:
-    """The form of an answer; a result is typed as JSON where the agent's results have a schema."""
-    if answer == Answer.FINISH and result_schema:
+def form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
+    """The form of an answer: results have a schema for some agents, and limits are of steps or of a budget."""
+    if answer == Answer.FINISH and asked.task.version.read().result_schema:
         return FinishWithJsonForm
+    if answer == Answer.EXTEND and budget_of(asked):
+        return ExtendBudgetForm
     return FORMS[answer]
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
 from agents.admin.listing import Chip, chips
-from agents.errors import Invalid, Refused
+from agents.errors import Invalid, NotAllowed, Refused
 from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
 from review import services
 from review.admin.forms import AnswerForm, ConfirmEditForm, form_class
@@ -28,6 +28,7 @@ from review.models import Answer, RequestStatus, ReviewRequest
 from review.services import ANSWERS, Given, may_decide
 
 REFUSED = 409
+FORBIDDEN = 403
 EVERYTHING = "all"
 OPENED = frozenset({Answer.APPROVE, Answer.EXTEND, Answer.RESPOND, Answer.FINISH})
 """Answers whose form is open at first. Nobody is led to vouch for what a verifier doubts, or for what is in doubt."""
@@ -210,7 +211,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         asked = self._asked(request, pk)
         if answer not in ANSWERS[asked.kind]:
             raise Http404(f"“{answer}” is no answer to this request.")
-        form = form_class(answer, asked.task.version.read().result_schema)(request.POST, auto_id=f"id_{answer}_%s")
+        form = form_class(answer, asked)(request.POST, auto_id=f"id_{answer}_%s")
         if not form.is_valid():
             return self._page(request, asked, answered=(answer, form), status=422)
         given = form.given()
@@ -234,7 +235,8 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             extra["edit_form"] = ArgumentsForm(tool, asked.action.arguments, now=given.arguments)
         if isinstance(refused, Invalid) and refused.field in form.fields:
             del extra["refused"]  # it stands at its field
-        return self._page(request, asked, **extra)
+        status = FORBIDDEN if isinstance(refused, NotAllowed) else None
+        return self._page(request, asked, status=status, **extra)
 
     def _onwards(self, request: HttpRequest, asked: ReviewRequest, answer: Answer) -> HttpResponseRedirect:
         """On to the next open request, or back to the queue; what was done is said, with the way to its task."""
@@ -286,7 +288,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             "task": asked.task,
             "may": may,
             "why_not": why_not if page.is_open else "",
-            "answers": self._answers(asked, answered) if may else [],
+            "answers": self._answers(asked, answered, cast(User, request.user)) if may else [],
             "answered": answered,
             "keys": [(key, answer.label) for key, answer in KEYS if answer in ANSWERS[asked.kind]],
             "typed": answered[1].data.get("comment", "") if answered and not may else "",
@@ -302,16 +304,19 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         refused = status or (REFUSED if answered or extra.get("refused") else 200)
         return TemplateResponse(request, "countersign/review/page.html", context, status=refused)
 
-    def _answers(self, asked: ReviewRequest, answered: tuple[str, AnswerForm] | None) -> list[dict[str, Any]]:
-        """Each answer with its form; the one that was sent and refused keeps what was typed."""
-        schema = asked.task.version.read().result_schema
+    def _answers(
+        self, asked: ReviewRequest, answered: tuple[str, AnswerForm] | None, person: User
+    ) -> list[dict[str, Any]]:
+        """Each answer that this person may give, with its form; one that was refused keeps what was typed."""
         offered = []
         for answer in ANSWERS[asked.kind]:
+            if services.may_answer(asked, person, answer):
+                continue
             sent = answered is not None and answered[0] == answer
             form = (
                 answered[1]
                 if answered and sent
-                else form_class(answer, schema)(initial={"digest": asked.digest}, auto_id=f"id_{answer}_%s")
+                else form_class(answer, asked)(initial={"digest": asked.digest}, auto_id=f"id_{answer}_%s")
             )
             opened = answer in OPENED
             offered.append({"answer": answer, "label": answer.label, "form": form, "sent": sent, "opened": opened})

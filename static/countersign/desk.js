@@ -53,6 +53,19 @@
     answer.querySelector(first)?.focus();
   });
 
+  // --- A form is sent once, however often its button is pressed ----------------------------------------------
+
+  document.addEventListener("submit", (event) => {
+    if (event.defaultPrevented || event.target.method !== "post") return;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "yes";
+  });
+
+  // Back from the next page, a form may be sent anew.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
   // --- The YAML editor: numbers beside the lines, and a way to the wrong ones --------------------------------
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -8,9 +8,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from agents.errors import NotAllowed
 from agents.models import AgentTask
 from review.models import Answer, Decision, ReviewRequest, Risk
-from review.services import ANSWERS, claim
+from review.services import ANSWERS, Given, claim, decide, may_answer
 from tests.desk.driving import Desk, action_of, effects
 from tests.desk.models import Fact
 from tests.factories import (
@@ -150,7 +151,8 @@ def test_each_kind_offers_exactly_its_answers(desk: Desk, kind: str):
     page = signed_in(desk.reviewer).get(review_page(request)).content.decode()
 
     offered = {answer for answer in Answer if f'id="answer-{answer}"' in page}
-    assert offered == set(ANSWERS[kind])
+    assert offered == {one for one in ANSWERS[kind] if not may_answer(request, desk.reviewer, one)}
+    assert offered
 
 
 @pytest.mark.django_db
@@ -167,7 +169,7 @@ def test_whoever_submitted_or_may_not_decide_finds_no_way_to():
         assert why in text_of(page)
         assert "/decide/" not in page.content.decode()
         answer = {"digest": request.digest, "comment": "Go on."}
-        assert client.post(decide_address(request, "respond"), answer).status_code == 409
+        assert client.post(decide_address(request, "respond"), answer).status_code == 403
     assert not Decision.objects.exists()
 
 
@@ -385,7 +387,23 @@ def test_taking_over_opens_the_owners_page(desk: Desk):
     assert response.url == review_page(desk.request(request.task))
     assert "Finish with a result" in text_of(signed_in(desk.reviewer).get(response.url))
     other = signed_in(desk.colleague).get(response.url)
-    assert "has taken this task over" in text_of(other)
+    offered = [one["answer"] for one in other.context["answers"]]
+    assert offered == [Answer.TAKE_OVER]
+
+
+def test_a_task_whose_owner_is_away_is_taken_over_in_turn_and_only_that(desk: Desk):
+    request = parked(desk, "action")
+    decide(request.pk, desk.reviewer, Answer.TAKE_OVER, request.digest)
+    owned = desk.request(request.task)
+
+    with pytest.raises(NotAllowed, match="has taken this task over"):
+        decide(owned.pk, desk.colleague, Answer.FINISH, owned.digest, Given(result="Done."))
+    decide(owned.pk, desk.colleague, Answer.TAKE_OVER, owned.digest)
+
+    mine = desk.request(request.task)
+    decide(mine.pk, desk.colleague, Answer.FINISH, mine.digest, Given(result="Done."))
+    task = AgentTask.objects.get(pk=request.task_id)
+    assert (task.status, task.result, task.notice) == ("complete", "Done.", "")
 
 
 # --- Claiming
