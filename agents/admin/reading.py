@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 
 from agents.admin.wording import Standing, standing
 from agents.models import Action, AgentTask, Step, TaskEvent
+from agents.spending.totals import Totals, of_task
 from agents.states import StepStatus
 
 STEPS_SHOWN = 25
@@ -52,15 +53,6 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Usage:
-    """What the task's model calls used."""
-
-    calls: int
-    input_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True)
 class TaskPage:
     task: AgentTask
     standing: Standing
@@ -71,7 +63,7 @@ class TaskPage:
     before: int | None
     """The page shown ends before this step; None shows the newest."""
     events: tuple[TaskEvent, ...]
-    usage: Usage
+    usage: Totals
     open_request: Any
 
     @property
@@ -122,7 +114,7 @@ def read_page(task: AgentTask, person: Any, before: int | None = None) -> TaskPa
         first_number=steps[0].number if steps else 1,
         before=before,
         events=tuple(events),
-        usage=_usage(task),
+        usage=of_task(task),
         open_request=task.review_requests.filter(status="open").first(),
     )
 
@@ -184,10 +176,3 @@ def _plan(task: AgentTask) -> tuple[Planned, ...]:
         Planned(one["id"], one["tool"], one.get("purpose", ""), *states.get(one["id"], ("ahead", None)))
         for one in task.plan
     )
-
-
-def _usage(task: AgentTask) -> Usage:
-    used = task.model_calls.aggregate(
-        calls=Count("id"), input=Sum("input_tokens", default=0), output=Sum("output_tokens", default=0)
-    )
-    return Usage(used["calls"], used["input"], used["output"])

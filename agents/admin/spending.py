@@ -41,10 +41,6 @@ class ByFilter(admin.SimpleListFilter):
         return queryset
 
 
-if admin.site.is_registered(ModelCall):
-    admin.site.unregister(ModelCall)
-
-
 @admin.register(ModelCall)
 class ModelCallAdmin(ReadOnlyAdmin):
     list_display = ("at", "model", "about", "purpose", "state", "tokens", "costs", "took")

@@ -33,6 +33,8 @@ rules."""
 
 RESULT_TOKENS = 30_000
 """What the results of a task may take in one request before older ones are shortened."""
+READ_AGAIN = "read_result"
+"""The tool that returns a stored result whole, where the agent has it."""
 SHORT = 600
 """Characters that are left of a shortened result."""
 MARKS = 50
@@ -164,6 +166,7 @@ def _shown_results(request: ProposalRequest, budget: int) -> list[str]:
     providers' caches hold.
     """
     kept = _still_needed(request)
+    readable = any(offer.name == READ_AGAIN for offer in request.offers)
     shown: list[str] = []
     short: list[str] = []
     for entry in request.history:
@@ -171,18 +174,21 @@ def _shown_results(request: ProposalRequest, budget: int) -> list[str]:
         if shown and sum(map(tokens, shown)) + tokens(whole) + MARKS > budget:
             shown = [was if index in kept else less for index, (was, less) in enumerate(zip(shown, short, strict=True))]
         most = max(budget - sum(map(tokens, shown)), budget // 2) * 3
-        shown.append(_result(entry, whole, whole[:most]))
-        short.append(_result(entry, whole, whole if len(whole) <= 2 * SHORT else whole[:SHORT]))
+        shown.append(_result(entry, whole, whole[:most], readable))
+        short.append(_result(entry, whole, whole if len(whole) <= 2 * SHORT else whole[:SHORT], readable))
     return shown
 
 
-def _result(entry: PastCall | Guidance, whole: str, part: str) -> str:
+def _result(entry: PastCall | Guidance, whole: str, part: str, readable: bool) -> str:
     if isinstance(entry, Guidance):
         return ""
     shown = block("result", part)
     if len(part) == len(whole):
         return shown
-    return f"{shown}\nShortened to save room: these are the first {len(part):,} of {len(whole):,} characters."
+    cut = f"Shortened to save room: these are the first {len(part):,} of {len(whole):,} characters."
+    # The number of the step ends our call ids.
+    again = f" Call {READ_AGAIN} with step {entry.call_id.rpartition('_')[2]} for the rest." if readable else ""
+    return f"{shown}\n{cut}{again}"
 
 
 def _still_needed(request: ProposalRequest) -> frozenset[int]:
