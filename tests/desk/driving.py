@@ -119,7 +119,7 @@ def kinds(task: AgentTask) -> list[str]:
 
 
 def row(task: AgentTask) -> dict[str, Any]:
-    """The row without the two fields that its journal moves: a late outcome may be journaled at any time."""
+    """The task's row but for the two fields that its journal moves: a late outcome may be journaled at any time."""
     fields = AgentTask.objects.filter(pk=task.pk).values().get()
     return {name: value for name, value in fields.items() if name not in ("event_count", "journal_head")}
 
