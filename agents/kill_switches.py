@@ -24,9 +24,9 @@ def engage(*, why: str, by: User, agent: Agent | None = None, tool: str = "") ->
     return KillSwitch.objects.create(agent=agent, tool=tool, why=why, engaged_by=by)
 
 
-def lift(switch_id: int) -> KillSwitch:
+def lift(switch_id: int, *, by: User) -> KillSwitch:
     """Ends a denial. Raises Stale when somebody did so before."""
     with transaction.atomic():
-        if not KillSwitch.objects.filter(pk=switch_id, lifted_at=None).update(lifted_at=Now()):
+        if not KillSwitch.objects.filter(pk=switch_id, lifted_at=None).update(lifted_at=Now(), lifted_by=by):
             raise Stale("This kill switch is lifted already.")
         return KillSwitch.objects.get(pk=switch_id)

@@ -142,6 +142,7 @@ class AgentTask(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        verbose_name = "task"
         permissions = [
             ("submit_task", "Can submit goals"),
             ("cancel_any_task", "Can cancel tasks of others"),
@@ -523,6 +524,9 @@ class KillSwitch(models.Model):
     why = models.CharField(max_length=300)
     engaged_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     engaged_at = models.DateTimeField(db_default=Now(), editable=False)
+    lifted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     lifted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

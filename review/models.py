@@ -98,6 +98,7 @@ class ReviewRequest(models.Model):
 
     class Meta:
         ordering = ["-risk", "id"]
+        verbose_name = "review"
         permissions = [("decide", "Can decide review requests")]
         indexes = [
             models.Index(fields=["-risk", "id"], name="open_requests_by_risk", condition=Q(status="open")),

@@ -1,9 +1,10 @@
 """The pages for whoever runs it: kill switches, workers, API keys."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -111,7 +112,7 @@ class KillSwitchAdmin(OperationsAdmin):
         if not self._may_end(request):
             raise PermissionDenied
         try:
-            kill_switches.lift(switch.pk)
+            kill_switches.lift(switch.pk, by=cast(User, request.user))
         except Refused as refused:
             messages.error(request, refused.message)
         else:

@@ -90,12 +90,15 @@ class Decided(Shown[Decision]):
         fields = read_only_fields = ["id", "request", "person", "answer", "comment", "at"]
 
 
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_KEY})
+class KeyFilter(NumberFilter):
+    """A key: a whole number within what the database can hold."""
+
+
 class RequestFilter(FilterSet):
     status = MultipleChoiceFilter(choices=RequestStatus.choices, help_text="Only in this status; repeat it.")
     kind = MultipleChoiceFilter(choices=Kind.choices, help_text="Only of this kind; repeat it.")
-    task = extend_schema_field({"type": "integer", "minimum": 1, "maximum": MAX_KEY})(
-        NumberFilter(field_name="task", min_value=1, max_value=MAX_KEY, help_text="Only of this task.")
-    )
+    task = KeyFilter(field_name="task", min_value=1, max_value=MAX_KEY, help_text="Only of this task.")
 
     class Meta:
         model = ReviewRequest

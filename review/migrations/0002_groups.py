@@ -25,18 +25,24 @@ OPERATORS = [
     "agents.change_killswitch",
     "agents.add_apikey",
     "agents.change_apikey",
+    "agents.extend_budget",
+    "agents.add_team",
+    "agents.change_team",
+    "agents.delete_team",
+    "outgoing.change_endpoint",
+    "outgoing.change_delivery",
 ]
 
 
 def make_groups(apps, schema_editor):
     """Makes the groups with their permissions; what an installation added to one of them stays."""
     alias = schema_editor.connection.alias
-    for label in ("agents", "review"):
+    for label in ("agents", "outgoing", "review"):
         _make_permissions(apps, label, alias)
     Group = apps.get_model("auth", "Group")
     Permission = apps.get_model("auth", "Permission")
     views = Permission.objects.using(alias).filter(
-        content_type__app_label__in=("agents", "review"), codename__startswith="view_"
+        content_type__app_label__in=("agents", "outgoing", "review"), codename__startswith="view_"
     )
     for name, wanted in (("Submitters", SUBMITTERS), ("Reviewers", REVIEWERS), ("Operators", OPERATORS)):
         group, _ = Group.objects.using(alias).get_or_create(name=name)
@@ -64,6 +70,7 @@ def _make_permissions(apps, label, alias):
 class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0001_initial"),
+        ("outgoing", "0001_initial"),
         ("review", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
