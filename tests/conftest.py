@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -36,6 +37,12 @@ def _no_definition_of_another_test() -> None:
     from agents import models
 
     models._read_definition.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_called_before() -> None:
+    """Limits of requests are counted in the cache, which no test's rollback empties."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")
