@@ -15,6 +15,7 @@ os.environ.update(
     COUNTERSIGN_PLAIN_HTTP="true",
     COUNTERSIGN_APPS="tools.examples.shop,tests.desk",
     COUNTERSIGN_DEMO="false",
+    COUNTERSIGN_API_REQUESTS_PER_MINUTE="1000000",
     LOG_LEVEL="WARNING",
 )
 # A file, since the threads of a test share the database; one for each run, since several may run at once.
