@@ -102,13 +102,16 @@ def claimable() -> QuerySet[AgentTask]:
 def _claimable_here() -> QuerySet[AgentTask]:
     """What this process may take beside what it holds: a task that may have killed workers runs alone.
 
-    So it takes no others with it, and an innocent one is cleared by its next step.
+    So it takes no others with it, and an innocent one is cleared by its next step. Where no process is ever idle, it
+    has waited long enough after two leases.
     """
     with _held_lock:
         held = list(_held.values())
     if any(one.suspect for one in held):
         return AgentTask.objects.none()
-    return claimable().filter(lapses__lt=SUSPECT) if held else claimable()
+    lately = Now() - timedelta(seconds=2 * lease_seconds())
+    suspects = Q(status=TaskStatus.RUNNING, lapses__gte=SUSPECT, lease_until__gt=lately)
+    return claimable().exclude(suspects) if held else claimable()
 
 
 def claim() -> Lease | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agents.engine import drain, leases
 from agents.engine.loop import step, work_once
@@ -121,3 +122,23 @@ def _leave_after(task: AgentTask, turns: int) -> None:
         step(lease, story)
     leases.let_go(lease)
     lapse(task)
+
+
+def test_a_task_that_cost_workers_their_lives_runs_alone_in_its_process(desk: Desk) -> None:
+    suspect, other, third = (desk.submit(f"look {subject()}") for _ in range(3))
+    lost = {"status": TaskStatus.RUNNING, "worker": "lost", "lapses": 2, "lease_until": timezone.now()}
+    AgentTask.objects.filter(pk=suspect.pk).update(**lost)
+    first = leases.claim()
+    assert first is not None
+    assert first.task_id == suspect.pk, "nothing else was held"
+    assert leases.claim() is None, "it may take others with it"
+    leases.let_go(first)
+    beside = leases.claim()
+    assert beside is not None
+    assert beside.task_id == other.pk
+    AgentTask.objects.filter(pk=suspect.pk).update(lease_until=timezone.now(), lapses=3)
+    following = leases.claim()
+    assert following is not None
+    assert following.task_id == third.pk, "the suspect waits until nothing is held"
+    leases.let_go(beside)
+    leases.let_go(following)
