@@ -138,7 +138,7 @@ def test_a_database_that_hangs_up_on_everybody_while_a_tool_works_costs_nothing(
         gates.gate(what).wait_for_tool()
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         gates.gate(what).open()
