@@ -14,7 +14,7 @@ CODE = config review agents tools
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev chaos chaos-quick
+.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev bench bench-growth chaos chaos-quick
 
 help:
 	@echo "make run             start Countersign here, on SQLite, with a demo (PORT=8001, HOST=…, DATA=folder, DEMO=no)"
@@ -24,6 +24,8 @@ help:
 	@echo "make check           lint, types, directions of imports, migrations and production settings"
 	@echo "make format          put the code into its form"
 	@echo "make lock            write the lock files anew from pyproject.toml"
+	@echo "make bench           Countersign beside what people would use instead (BENCH='--quick', 'overhead', '--help', …)"
+	@echo "make bench-growth    what pages and the queue cost at a thousand and a million finished tasks (BENCH=…)"
 	@echo "make chaos           break everything around Countersign, and check that it keeps its promises (CHAOS='--help', …)"
 	@echo "make clean           remove the virtual environment and what tools left (never the data folder)"
 
@@ -44,6 +46,12 @@ test: venv-dev
 
 test-services: venv-dev
 	@DATABASE_URL="$(SERVICES_DATABASE_URL)" REDIS_URL="$(SERVICES_REDIS_URL)" $(PYTHON_RUN) -m pytest $(PYTEST_ARGS)
+
+bench: venv
+	@$(PYTHON_RUN) -m bench $(BENCH)
+
+bench-growth: venv
+	@$(PYTHON_RUN) -m bench.growth $(BENCH)
 
 check: lint deploy-check
 
