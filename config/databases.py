@@ -7,7 +7,7 @@ import environ
 from config.environment import refuse, seconds, whole
 
 SQLITE = "django.db.backends.sqlite3"
-POSTGRESQL = "django.db.backends.postgresql"
+POSTGRESQL = "config.postgresql"
 
 
 def database(url: str) -> dict[str, Any]:
@@ -49,11 +49,16 @@ def _postgresql(url: str) -> dict[str, Any]:
         "ENGINE": POSTGRESQL,
         # The pool keeps connections open; a request or a step borrows one and gives it back.
         "CONN_MAX_AGE": 0,
-        # A borrowed connection is tried first, so that a restarted server costs a reconnect and not an error.
-        "CONN_HEALTH_CHECKS": True,
+        # Our backend looks at what it borrows, see config.postgresql.
+        "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
             "connect_timeout": 5,
             "application_name": "countersign",
+            # A server that went away without a word (its host, or the way to it) is given up within half a minute.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+            "tcp_user_timeout": 30_000,
             **parsed.get("OPTIONS", {}),
             "options": f"-c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}",
             "pool": {

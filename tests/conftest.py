@@ -13,6 +13,8 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from config.databases import POSTGRESQL
+
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -62,7 +64,7 @@ def _missing_browser() -> str | None:
 
 
 def _missing_services() -> str | None:
-    if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    if settings.DATABASES["default"]["ENGINE"] != POSTGRESQL:
         return "DATABASE_URL names no PostgreSQL; `make test-services` does."
     return None if settings.REDIS_URL else "REDIS_URL names no Redis; `make test-services` does."
 

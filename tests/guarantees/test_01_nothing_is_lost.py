@@ -1,6 +1,7 @@
 """Promise 1: a task that was acknowledged is never lost, whatever dies, and wherever between two commits it dies."""
 
 import itertools
+import threading
 
 import pytest
 from django.db import connection
@@ -136,6 +137,7 @@ def test_a_database_that_hangs_up_on_everybody_while_a_tool_works_costs_nothing(
     task = desk.submit(f"once {what} waits")
     with at_work() as worker:
         gates.gate(what).wait_for_tool()
+        _fill_the_pool()
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
@@ -146,6 +148,23 @@ def test_a_database_that_hangs_up_on_everybody_while_a_tool_works_costs_nothing(
     task.refresh_from_db()
     assert (task.status, len(effects(task))) == (TaskStatus.COMPLETE, 1)
     check(task)
+
+
+def _fill_the_pool(connections: int = 12) -> None:
+    """Leaves so many idle connections: each one that dies must not make the next borrower wait."""
+    together = threading.Barrier(connections)
+
+    def borrow() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            together.wait(30)
+        connection.close()
+
+    threads = [threading.Thread(target=borrow) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
