@@ -5,6 +5,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 DATA ?= var
 PYTEST_ARGS ?=
+# Tests wait for processes, databases and browsers most of the time: more of them run at once than there are cores.
+TESTS_AT_ONCE ?= 4
 # What `make test-services` uses; the tests make and drop a database of their own, test_countersign.
 SERVICES_DATABASE_URL = $(or $(DATABASE_URL),postgres://postgres@127.0.0.1:5432/countersign)
 SERVICES_REDIS_URL = $(or $(REDIS_URL),redis://127.0.0.1:6379/9)
@@ -42,10 +44,10 @@ manage: venv
 	@COUNTERSIGN_DATA="$(DATA)" $(PYTHON_RUN) manage.py $(do)
 
 test: venv-dev
-	@env -u DATABASE_URL -u REDIS_URL $(PYTHON_RUN) -m pytest -m "not services" $(PYTEST_ARGS)
+	@env -u DATABASE_URL -u REDIS_URL $(PYTHON_RUN) -m pytest -n $(TESTS_AT_ONCE) -m "not services" $(PYTEST_ARGS)
 
 test-services: venv-dev
-	@DATABASE_URL="$(SERVICES_DATABASE_URL)" REDIS_URL="$(SERVICES_REDIS_URL)" $(PYTHON_RUN) -m pytest $(PYTEST_ARGS)
+	@DATABASE_URL="$(SERVICES_DATABASE_URL)" REDIS_URL="$(SERVICES_REDIS_URL)" $(PYTHON_RUN) -m pytest -n $(TESTS_AT_ONCE) $(PYTEST_ARGS)
 
 bench: venv
 	@$(PYTHON_RUN) -m bench $(BENCH)

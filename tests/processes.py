@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("COUNTERSIGN_", "DJANGO_", "DATABASE_", "REDIS_")
+OURS = ("COUNTERSIGN_", "DJANGO_", "DATABASE_", "REDIS_", "PYTEST_")
 NAMES = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "LOG_LEVEL"}
 
 

@@ -21,6 +21,12 @@ os.environ.update(
 # A file, since the threads of a test share the database; one for each run, since several may run at once.
 _sqlite = Path(tempfile.gettempdir()) / f"countersign-test-{os.getpid()}.sqlite3"
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_sqlite}")
+# Tests that run in parallel each have a database of their own (pytest-django sees to that), and so a number in Redis.
+_redis = os.environ.get("REDIS_URL", "")
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _redis and _worker:
+    _server, _, _number = _redis.rpartition("/")
+    os.environ["REDIS_URL"] = f"{_server}/{int(_number) + int(_worker.removeprefix('gw'))}"
 # No test speaks to a model because somebody's shell has a key.
 for _name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "OPENAI_", "SENTRY_"))]:
     del os.environ[_name]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
 
+from django.conf import settings
 from django.db import connection
 
-from tests.processes import ROOT
+from tests.processes import ROOT, environment
 
 Moment = Literal["before", "after"]
 
@@ -33,12 +34,12 @@ class DoomedWorkers:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.guarantees.doomed_worker", str(say)],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "tests.settings",
-                "DATABASE_URL": database_of_this_run(),
-                "LOG_LEVEL": "ERROR",
-            },
+            env=environment(
+                DJANGO_SETTINGS_MODULE="tests.settings",
+                DATABASE_URL=database_of_this_run(),
+                LOG_LEVEL="ERROR",
+                REDIS_URL=settings.REDIS_URL,
+            ),
             stdin=subprocess.PIPE,
             pass_fds=[say],
             text=True,
