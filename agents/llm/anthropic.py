@@ -59,7 +59,8 @@ class Messages:
     def send(self, body: dict[str, Any], seconds: float) -> Answer:
         create = cast(Any, self.client.messages.with_raw_response.create)
         response = create(**body, timeout=seconds).http_response
-        return replace(_answer(whole(response)), body=response.text)
+        said, text = whole(response, self.key)
+        return replace(_answer(said), body=text)
 
 
 def _tool(tool: Offered) -> dict[str, Any]:

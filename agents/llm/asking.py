@@ -19,6 +19,7 @@ from agents.llm.base import RAW_LIMIT, InvalidProposal, Proposal, ProposalReques
 from agents.llm.envelope import Offered, arguments_said, offered
 from agents.llm.failures import Failure, Kind, ModelUnavailable, ModelUnfit, failure, read_error
 from agents.llm.messages import RESULT_TOKENS, Conversation, conversation
+from agents.llm.reading import without_key
 from agents.llm.strict import Dialect
 from agents.storable import storable_text
 
@@ -227,8 +228,7 @@ class Model:
             # A mistake of ours, or a new surprise of an SDK; its text is not shown, since it may hold anything.
             log.error("model.unexpected", model=self.name, error=type(error).__name__, where=_where(error))
             failed = failure(Kind.WRONG_REQUEST, self.name, f"{type(error).__name__} while asking")
-        if self.wire.key:
-            failed = replace(failed, message=failed.message.replace(self.wire.key, "…"))
+        failed = replace(failed, message=without_key(failed.message, self.wire.key))
         return failed, Usage() if failed.unbilled else None
 
     def _wait_or_give_up(self, failed: Failure, tried: int, until: float) -> None:

@@ -50,7 +50,8 @@ class Responses:
     def send(self, body: dict[str, Any], seconds: float) -> Answer:
         create = cast(Any, self.client.responses.with_raw_response.create)
         response = create(**body, timeout=seconds).http_response
-        return replace(_response(whole(response), self.model), body=response.text)
+        said, text = whole(response, self.key)
+        return replace(_response(said, self.model), body=text)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Chat:
     def send(self, body: dict[str, Any], seconds: float) -> Answer:
         create = cast(Any, self.client.chat.completions.with_raw_response.create)
         response = create(**body, timeout=seconds).http_response
-        return replace(_completion(whole(response)), body=response.text)
+        said, text = whole(response, self.key)
+        return replace(_completion(said), body=text)
 
 
 def _choice(abilities: Abilities) -> dict[str, Any]:

@@ -11,17 +11,26 @@ import httpx2
 
 from agents.llm.failures import NoAnswer
 
+SHORTEST_KEY = 8
+"""Characters. What is shorter is sent to servers that ask for no key, and may be any word."""
 
-def whole(response: httpx2.Response) -> dict[str, Any]:
-    """The body as a JSON object. Raises NoAnswer."""
+
+def whole(response: httpx2.Response, key: str) -> tuple[dict[str, Any], str]:
+    """The body as a JSON object, and as it came; the key is in neither. Raises NoAnswer."""
     try:
-        body = json.loads(response.content)
+        text = without_key(response.content.decode("utf-8-sig"), key)
+        body = json.loads(text)
     except (ValueError, RecursionError):
         kind = "empty" if not response.content.strip() else "not JSON"
         raise NoAnswer(kind) from None
     if not isinstance(body, dict):
         raise NoAnswer("not a JSON object")
-    return body
+    return body, text
+
+
+def without_key(text: str, key: str) -> str:
+    """The text with the key blotted out, since gateways echo what they were sent."""
+    return text.replace(key, "…") if len(key) >= SHORTEST_KEY else text
 
 
 def members(blocks: Iterable[object], kind: str) -> list[dict[str, Any]]:

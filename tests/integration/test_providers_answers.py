@@ -8,7 +8,7 @@ import pytest
 
 from agents.llm.asking import Usage
 from agents.llm.base import InvalidProposal
-from tests.model_requests import PROTOCOLS, Asked, asked, envelope, in_turn, request, says
+from tests.model_requests import KEY, PROTOCOLS, Asked, asked, envelope, in_turn, request, says
 
 ORDER = ("get_order", envelope(order_id="1001"))
 
@@ -38,6 +38,14 @@ def test_text_without_a_call_is_invalid(protocol: str) -> None:
 def test_nothing_is_invalid(protocol: str, text: str) -> None:
     error, _ = invalid(protocol, says(protocol, text=text))
     assert (error.code, error.raw) == ("answer.empty", "")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_key_that_is_echoed_in_an_answer_is_kept_nowhere(protocol: str) -> None:
+    error, over = invalid(protocol, says(protocol, ("get_order", KEY), text=f"I was sent {KEY}."))
+    assert KEY not in repr(over.ledger)
+    assert KEY not in over.ledger.settlements[0].body
+    assert KEY not in error.raw + error.message
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
