@@ -79,7 +79,7 @@ def extend(budget: Budget, unit: str, amount: Decimal) -> None:
 def newly_mostly_used(budget: Budget) -> str:
     """What operators should hear, once: that most of the budget is used by calls that are settled. Else empty."""
     account = _account(budget).filter(warned=False).first()
-    if account is None or not budget.is_shared:
+    if account is None:
         return ""
     used, extra = _used(account), _extra(account)
     limits = {unit: limit + extra[unit] for unit in used if (limit := budget.most(unit)) is not None}

@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from agents.engine.clock import in_seconds
 from agents.engine.leases import let_go_of_database
-from agents.llm.base import InvalidProposal, Proposal, ProposalRequest, Proposer, Unavailable
+from agents.llm.base import InvalidProposal, NoProposal, Proposal, ProposalRequest, Proposer, Unavailable
 from agents.llm.failures import Kind, ModelUnavailable, ModelUnfit
 from agents.models import ModelHealth
 from agents.spending import alarms
+from agents.spending.errors import BudgetReached, NotYet
 from agents.spending.ledger import Ledger
 
 TOO_MANY = 5
@@ -42,7 +43,11 @@ class Guarded:
 
     def propose(self, request: ProposalRequest) -> Proposal:
         try:
-            admit(self.name)
+            trying = admit(self.name)
+        except Unavailable:
+            self.ledger.passed_over(self.name, "resting")
+            raise
+        try:
             proposal = self.link.propose(request)
         except InvalidProposal:
             answered(self.name)
@@ -55,24 +60,33 @@ class Guarded:
             self.ledger.passed_over(self.name, str(unfit.kind))
             answered(self.name)
             raise
-        except Unavailable:
-            self.ledger.passed_over(self.name, "resting")
+        except (NoProposal, NotYet, BudgetReached):
+            if trying:
+                let_others_try(self.name)
             raise
         answered(self.name)
         return proposal
 
 
-def admit(model: str) -> None:
-    """Raises Unavailable while the model rests. After that, one caller is let through to try."""
+def admit(model: str) -> bool:
+    """Raises Unavailable while the model rests. After that, one caller is let through to try, and told so by True."""
     try:
         row = ModelHealth.objects.filter(model=model).first()
         if row is None or row.rests_until is None:
-            return
+            return False
         rested = ModelHealth.objects.filter(pk=row.pk, rests_until__lte=Now())
         if rested.update(rests_until=in_seconds(TRIAL)):
-            return
+            return True
         left = (row.rests_until - timezone.now()).total_seconds()
         raise Unavailable(f"{row.error or model} It is left alone for now.", max(left, 1.0))
+    finally:
+        let_go_of_database()
+
+
+def let_others_try(model: str) -> None:
+    """Whoever was let through to try could not ask, for a reason of ours: the next one is let through."""
+    try:
+        ModelHealth.objects.filter(model=model, rests_until__gt=Now()).update(rests_until=Now())
     finally:
         let_go_of_database()
 

@@ -224,8 +224,19 @@ def test_a_budget_that_calls_under_way_fill_is_waited_for_and_nobody_is_asked(
     assert desk.settle(task).status == "complete"
 
 
+def test_most_of_a_tasks_own_budget_is_told_by_mail_once(desk: Desk, provider: Provider, settings: Settings) -> None:
+    settings.COUNTERSIGN_BUDGETS = {"task": budget(tokens=100_000)}
+    settings.COUNTERSIGN_ALERTS_TO = ["ops@example.org"]
+    answers = iter([Says(text="Hm.", input_tokens=used, output_tokens=0) for used in (79_000, 1_500, 100)])
+    provider.play = lambda _: next(answers)
+    task = desk.run("Think", agent="thinker")
+    assert [one.body for one in mail.outbox] == [
+        f"80,500 tokens of 100,000 tokens of the budget of task {task.pk} are used."
+    ]
+
+
 def test_most_of_a_shared_budget_is_told_by_mail_once(desk: Desk, provider: Provider, settings: Settings) -> None:
-    settings.COUNTERSIGN_BUDGETS = {"submitter": budget("0.02"), "task": budget("0.02")}
+    settings.COUNTERSIGN_BUDGETS = {"submitter": budget("0.02")}
     settings.COUNTERSIGN_ALERTS_TO = ["ops@example.org"]
     provider.play = lambda _: Says(finish().calls, input_tokens=16_500, output_tokens=0)
     desk.run("Think", agent="thinker")
