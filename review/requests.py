@@ -135,6 +135,7 @@ def _shown_step(step: Any) -> dict[str, Any]:
         "purpose": step.purpose,
         "confidence": step.confidence,
         "status": step.status,
+        "said": step.raw,
         "arguments": actions[-1].arguments if actions else step.arguments,
         "answer": step.answer if step.answer is not None else result,
     }

@@ -18,8 +18,12 @@ Request = dict[str, Any]
 class Says:
     """One answer. Without calls it is the text alone; `error` goes out with its status."""
 
-    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
+    calls: tuple[tuple[str, dict[str, Any] | str], ...] = ()
+    """Names, and inputs: what is a text already goes out as it is."""
     text: str = ""
+    refusal: str | None = None
+    stopped: str = ""
+    """Why the model stopped, if not by itself."""
     status: int = 200
     error: str = "Something is wrong here."
     headers: dict[str, str] = field(default_factory=dict)
@@ -30,10 +34,10 @@ class Says:
     def body(self) -> dict[str, Any]:
         if self.status != 200:
             return {"error": {"message": self.error, "type": "error", "code": None}}
-        message: dict[str, Any] = {"role": "assistant", "content": self.text}
+        message: dict[str, Any] = {"role": "assistant", "content": self.text, "refusal": self.refusal}
         if self.calls:
             message["tool_calls"] = [
-                {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": json.dumps(said)}}
+                {"id": f"c{number}", "type": "function", "function": {"name": name, "arguments": _json(said)}}
                 for number, (name, said) in enumerate(self.calls)
             ]
         usage = {
@@ -42,8 +46,13 @@ class Says:
             "total_tokens": self.input_tokens + self.output_tokens,
             "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
         }
-        choice = {"index": 0, "message": message, "finish_reason": "tool_calls" if self.calls else "stop"}
+        stopped = self.stopped or ("tool_calls" if self.calls else "stop")
+        choice = {"index": 0, "message": message, "finish_reason": stopped}
         return {"id": "chatcmpl-1", "object": "chat.completion", "model": "m", "choices": [choice], "usage": usage}
+
+
+def _json(said: dict[str, Any] | str) -> str:
+    return said if isinstance(said, str) else json.dumps(said)
 
 
 def call(name: str, confidence: float = 0.95, **arguments: Any) -> Says:
