@@ -88,9 +88,9 @@ class ProposalRequest:
     history: tuple[PastCall | Guidance, ...]
     plan: tuple[PlanStep, ...]
     """The validated plan in force; empty while there is none."""
-    turn: Literal["plan", "act"]
+    turn: Literal["plan", "act", "question"]
     """`plan`: no plan is in force, so a plan, a question, an escalation or the end is expected.
-    `act`: a planned step or the end."""
+    `act`: a planned step or the end. `question`: something asked beside a task's steps, see `question`."""
     planned: PlanStep | None
     """The step whose arguments are wanted."""
     allowed: frozenset[str]
@@ -201,6 +201,25 @@ def control_offers(definition: AgentDefinition) -> tuple[ToolOffer, ...]:
             "Hand the task to a person, because it can't or should not be decided here.",
             _one("reason", {"type": "string", "minLength": 1, "maxLength": 4000}),
         ),
+    )
+
+
+def question(asker: AgentDefinition, text: str, answer: ToolOffer) -> ProposalRequest:
+    """One question about a text, beside a task's steps: the asker's prompt is the question, the text is only data.
+
+    Asked like any turn, by `propose(question(…), proposers(task, definition, purpose))`; the proposal is a call of
+    the one tool, `answer`, whose arguments the caller validates.
+    """
+    return ProposalRequest(
+        agent=asker,
+        goal=text,
+        inputs={},
+        offers=(answer,),
+        history=(),
+        plan=(),
+        turn="question",
+        planned=None,
+        allowed=frozenset({answer.name}),
     )
 
 

@@ -9,9 +9,10 @@ from pytest_django import Settings
 from agents.llm.failures import Kind
 from agents.models import ModelCall
 from agents.spending import health
+from agents.versions import publish
 from tests.desk.driving import Desk
 from tests.loopback import Provider, Says, call
-from tests.spending.conftest import MODEL, budget
+from tests.spending.conftest import MODEL, OTHER, THINKER, budget
 
 
 def shown(*options: str) -> str:
@@ -22,9 +23,11 @@ def shown(*options: str) -> str:
 
 def test_it_shows_chains_prices_limits_health_and_budgets(desk: Desk, provider: Provider, settings: Settings) -> None:
     settings.COUNTERSIGN_BUDGETS = {"all": budget("20", 5_000_000)}
+    models_for = THINKER.models_for.model_copy(update={"screening": OTHER})
+    publish(THINKER.model_copy(update={"models_for": models_for}), by=None)
     health.failed(MODEL, Kind.UNAUTHORISED, "The key is wrong.")
     said = shown()
-    assert f"thinker v1: {MODEL}" in said
+    assert f"thinker v2: {MODEL}\n  screening: {OTHER} → {MODEL}\n" in said
     assert "in $1, cached $0.1, written $1, out $2 at most for a million tokens (set by the operator)" in said
     assert "1 turns in a row failed, lastly unauthorised: The key is wrong.; nobody asks it before" in said
     assert "openai: 64 calls at once, any number of requests a minute" in said

@@ -2,12 +2,13 @@
 
 import os
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, get_args
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from agents.definition import Purpose
 from agents.llm.pricing import BadPrices, dearest_prices
 from agents.llm.providers import Misconfigured, account
 from agents.models import Agent, ModelHealth, ProviderTraffic, SpendingAccount
@@ -17,7 +18,6 @@ from agents.spending.pacing import pace_of
 from agents.spending.prices import own_prices
 from agents.spending.probe import probe
 
-PURPOSES = ("planning", "acting")
 SCOPES = dict(SpendingAccount.Scope.choices)
 
 
@@ -47,12 +47,14 @@ class Command(BaseCommand):
             version = agent.current_version
             if version is None:
                 continue
-            chains = {purpose: version.read().chain(purpose) for purpose in PURPOSES}  # type: ignore[arg-type]
-            named.update(*chains.values())
-            whole = chains["planning"]
-            self.stdout.write(f"{version}: {' → '.join(whole)}")
-            if chains["acting"] != whole:
-                self.stdout.write(f"  acting: {' → '.join(chains['acting'])}")
+            definition = version.read()
+            named.update(definition.models)
+            self.stdout.write(f"{version}: {' → '.join(definition.models)}")
+            for purpose in get_args(Purpose):
+                chain = definition.chain(purpose)
+                if chain != definition.models:
+                    named.update(chain)
+                    self.stdout.write(f"  {purpose}: {' → '.join(chain)}")
         if not named:
             self.stdout.write("There are no agents yet. `manage.py load_agent` makes one.")
         return named
