@@ -47,7 +47,7 @@ class ModelCallAdmin(ReadOnlyAdmin):
     list_filter = ("status", "purpose", ByFilter, "version__agent", "error_kind")
     list_before_template = "countersign/spending/totals.html"
     search_fields = ("model", "error_kind", "error")
-    search_help_text = "A model, an error, or #12 for a task"
+    search_help_text = "A model, an error, a submitter, or #12 for a task"
     nothing = "No model has been called."
     ordering = ("-id",)
 
@@ -63,7 +63,7 @@ class ModelCallAdmin(ReadOnlyAdmin):
         if words.startswith("#"):
             return queryset.filter(task=number_in(words[1:]) or 0), False
         found = Q(model__icontains=words) | Q(error_kind__icontains=words) | Q(error__icontains=words)
-        return queryset.filter(found), False
+        return queryset.filter(found | Q(task__submitted_by__username__iexact=words)), False
 
     def chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
         """What the totals can be by."""
@@ -104,6 +104,8 @@ class ModelCallAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Status")
     def state(self, call: ModelCall) -> str:
+        if call.status == ModelCall.Status.ANSWERED and call.error_kind:
+            return _pill("attention", f"Answered: {call.error_kind}")
         label = f"{call.get_status_display()}: {call.error_kind}" if call.error_kind else call.get_status_display()
         return _pill(TONES.get(call.status, "quiet"), label)
 

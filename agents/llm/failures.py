@@ -137,12 +137,18 @@ def read_error(error: Exception, model: str) -> Failure | None:
     return None
 
 
+NOT_BEGUN = frozenset({503, 529})
+"""Server errors that say that there was no room for the request, so that nothing was done for it."""
+
+
 def of_status(model: str, status: int, headers: Mapping[str, str], said: "Said") -> Failure:
-    """The failure that an HTTP error stands for. Errors are not billed."""
+    """The failure that an HTTP error stands for. Behind the other server errors work may have been done, and billed."""
     kind = _kind(status, said)
     wait = ALARM_SECONDS if kind == Kind.UNAUTHORISED else _retry_after(headers)
     why = said.message if kind == Kind.WRONG_REQUEST else f"HTTP {status}"
-    return Failure(kind, _sentence(kind, model, why), wait, said.everything, unbilled=status < 500 or status == 529)
+    return Failure(
+        kind, _sentence(kind, model, why), wait, said.everything, unbilled=status < 500 or status in NOT_BEGUN
+    )
 
 
 def failure(kind: Kind, model: str, why: str = "") -> Failure:

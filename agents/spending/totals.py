@@ -33,15 +33,18 @@ class Totals:
     unpriced: int
     """Calls without a price, which `dollars` leaves out."""
     failed: int = 0
+    at_most: int = 0
+    """Calls that count at the most that they can have been."""
 
     @property
     def cost(self) -> str:
-        """In words: "$0.0312", "$0.0312 and 2 unpriced calls", or "unpriced"."""
-        if not self.unpriced:
-            return shown(self.dollars)
-        if self.unpriced == self.calls:
+        """In words: "$0.0312", "at most $0.2056", "$0.0312 and 2 unpriced calls", or "unpriced"."""
+        if self.calls and self.unpriced == self.calls:
             return "unpriced"
-        return f"{shown(self.dollars)} and {self.unpriced} unpriced call{'s' if self.unpriced > 1 else ''}"
+        amount = f"at most {shown(self.dollars)}" if self.at_most else shown(self.dollars)
+        if not self.unpriced:
+            return amount
+        return f"{amount} and {self.unpriced} unpriced call{'s' if self.unpriced > 1 else ''}"
 
 
 def of_task(task: AgentTask) -> Totals:
@@ -72,6 +75,7 @@ def _totals(of: str, sums: dict[str, Any]) -> Totals:
         sums["dollars"],
         sums["unpriced"],
         sums["failed"],
+        sums["at_most"],
     )
 
 
@@ -84,4 +88,5 @@ _SUMS = {
     "dollars": Sum("cost", default=Decimal(0)),
     "unpriced": Count("id", filter=Q(cost=None)),
     "failed": Count("id", filter=~Q(error_kind="")),
+    "at_most": Count("id", filter=Q(at_most=True)),
 }

@@ -270,9 +270,12 @@ def test_no_attempt_begins_that_the_turn_has_no_time_for() -> None:
     assert len(over.sent) == 1
 
 
-def test_errors_of_the_provider_are_not_billed_and_silence_may_be() -> None:
-    _, turned_away = fails("anthropic", refuses(529))
-    assert turned_away.ledger.settlements[0].usage == Usage()
+def test_what_a_provider_turned_away_is_not_billed_and_what_went_wrong_or_silent_may_be() -> None:
+    for status in (429, 503, 529):
+        _, turned_away = fails("anthropic", refuses(status))
+        assert turned_away.ledger.settlements[0].usage == Usage()
+    _, broken = fails("anthropic", refuses(502))
+    assert broken.ledger.settlements[0].usage is None
     _, silent = fails("anthropic", httpx2.ReadTimeout("slow"))
     assert silent.ledger.settlements[0].usage is None
 

@@ -75,6 +75,7 @@ def test_a_silence_of_the_provider_counts_at_its_worst_case(desk: Desk, provider
     assert (first.at_most, first.output_tokens, second.at_most) == (True, 1000, False)
     assert first.cost > second.cost
     assert second.attempt == 2
+    assert totals.of_task(task).cost.startswith("at most $0.0")
 
 
 @pytest.mark.parametrize("keep", ["redacted", "none"])

@@ -33,10 +33,12 @@ def test_totals_stand_above_the_list(by):
     assert "$0.0123 and 1 unpriced call" in said
 
 
-@pytest.mark.parametrize("words", ["overloaded", "openai:tiny", "#{task}"])
-def test_calls_are_found_by_model_error_and_task(words):
+@pytest.mark.parametrize("words", ["overloaded", "openai:tiny", "#{task}", "{submitter}"])
+def test_calls_are_found_by_model_error_task_and_submitter(words):
     wanted, other = made(error_kind="overloaded"), made("anthropic:other")
-    said = text_of(signed_in(OperatorFactory()).get(CALLS, {"q": words.format(task=wanted.task_id)}))
+    said_by = wanted.task.submitted_by.get_username()
+    words = words.format(task=wanted.task_id, submitter=said_by)
+    said = text_of(signed_in(OperatorFactory()).get(CALLS, {"q": words}))
     assert f"Task {wanted.task_id}, step" in said
     assert f"Task {other.task_id}, step" not in said
 
