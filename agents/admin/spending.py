@@ -5,8 +5,9 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -15,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
 from agents.admin.listing import Chip
-from agents.models import ModelCall, ModelHealth, ProviderTraffic, SpendingAccount
+from agents.models import Agent, ModelCall, ModelHealth, ProviderTraffic, SpendingAccount
 from agents.spending import totals
 from agents.spending.money import shown
 
@@ -127,11 +128,27 @@ class ModelCallAdmin(ReadOnlyAdmin):
 class SpendingAccountAdmin(ReadOnlyAdmin):
     """What counts against each budget; a day's accounts stay as its record."""
 
-    list_display = ("scope", "key", "period", "used", "used_tokens", "added")
+    list_display = ("scope", "whose", "period", "used", "used_tokens", "added")
     list_display_links = None
     list_filter = ("scope",)
     nothing = "No budget has a limit, or none was used."
     ordering = ("-id",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SpendingAccount]:
+        person = User.objects.filter(pk=OuterRef("key")).values("username")
+        agent = Agent.objects.filter(pk=OuterRef("key")).values("title")
+        return SpendingAccount.objects.annotate(person=Subquery(person), agent=Subquery(agent))
+
+    @admin.display(description="Whose")
+    def whose(self, account: Any) -> str:
+        match account.scope:
+            case SpendingAccount.Scope.TASK:
+                return f"Task {account.key}"
+            case SpendingAccount.Scope.SUBMITTER:
+                return account.person or ""
+            case SpendingAccount.Scope.AGENT:
+                return account.agent or ""
+        return "Everybody"
 
     @admin.display(description="Money")
     def used(self, account: SpendingAccount) -> str:

@@ -111,7 +111,12 @@ class ExtendBudgetForm(AnswerForm):
     says = "The budget gets this much more, and the task goes on."
     comment_label = "Guidance for the agent"
     tone = "main"
-    amount = forms.DecimalField(label="More", required=False, min_value=0, help_text="Empty: what is suggested.")
+    amount = forms.DecimalField(
+        label="How much more",
+        required=False,
+        min_value=0,
+        help_text="In dollars or tokens, as the limit is. Empty: what is suggested.",
+    )
 
     def given(self) -> Given:
         return Given(comment=self.cleaned_data["comment"], amount=self.cleaned_data["amount"])

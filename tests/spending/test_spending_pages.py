@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents.models import ModelCall, ModelHealth, SpendingAccount
-from tests.factories import AgentVersionFactory, OperatorFactory, SubmitterFactory, TaskFactory
+from tests.factories import AgentVersionFactory, OperatorFactory, ReviewRequestFactory, SubmitterFactory, TaskFactory
 from tests.integration.admin_pages import signed_in, text_of
 
 pytestmark = pytest.mark.django_db
@@ -62,9 +62,12 @@ def test_a_probe_has_a_page_too():
 
 def test_budgets_and_the_health_of_models_are_seen():
     SpendingAccount.objects.create(scope="all", period="2026-11-20", money=Decimal("12.5"), tokens=7)
+    SpendingAccount.objects.create(scope="submitter", key=SubmitterFactory(username="carla").pk, period="2026-11-20")
     ModelHealth.objects.create(model="openai:tiny", failures=1, alarmed=True)
     client = signed_in(OperatorFactory())
-    assert "$12.50" in text_of(client.get(reverse("admin:agents_spendingaccount_changelist")))
+    budgets = text_of(client.get(reverse("admin:agents_spendingaccount_changelist")))
+    assert "$12.50" in budgets
+    assert "carla" in budgets
     assert "Its key is not accepted" in text_of(client.get(reverse("admin:agents_modelhealth_changelist")))
 
 
@@ -74,3 +77,14 @@ def test_submitters_see_no_calls_and_nobody_changes_one():
     assert signed_in(SubmitterFactory()).get(CALLS).status_code == 403
     assert signed_in(SubmitterFactory()).get(page).status_code == 403
     assert signed_in(OperatorFactory()).post(page, {"cost": 0}).status_code == 403
+
+
+def test_the_review_of_a_budget_says_amounts_in_words_and_in_which_unit_to_extend():
+    budget = {"name": "task 7", "unit": "dollars", "used": "0.205570000000", "most": "0.29", "needed": "0.1"}
+    shown = {"goal": "Think", "steps": [], "evidence": {"budget": budget | {"suggested": "0.29"}}}
+    asked = ReviewRequestFactory(kind="limit", shown=shown)
+    page = reverse("admin:review_reviewrequest_change", args=[asked.pk])
+    said = text_of(signed_in(OperatorFactory(in_group="Operators")).get(page))
+    assert "$0.2056 of $0.2900" in said
+    assert "$0.2900 more" in said
+    assert "In dollars or tokens" in said
