@@ -1,14 +1,23 @@
 """Is this process alive, and can it serve? /livez and /readyz, for supervisors and load balancers."""
 
+import functools
 from collections.abc import Callable
 
 import structlog
+from celery import current_app
 from django.core.cache import cache
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from agents.engine import leases
 
 log = structlog.get_logger(__name__)
 Next = Callable[[HttpRequest], HttpResponseBase]
+
+OK = "ok"
+NO_ANSWER = "no answer"
 
 
 def health(get_response: Next) -> Next:
@@ -16,7 +25,7 @@ def health(get_response: Next) -> Next:
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if request.path == "/livez":
-            return JsonResponse({"status": "ok"})
+            return JsonResponse({"status": OK})
         if request.path == "/readyz":
             return _readiness()
         return get_response(request)
@@ -25,29 +34,50 @@ def health(get_response: Next) -> Next:
 
 
 def _readiness() -> JsonResponse:
-    parts = {"database": _database_answers(), "cache": _cache_answers()}
-    ready = all(parts.values())
-    words = {name: "ok" if answers else "no answer" for name, answers in parts.items()}
-    return JsonResponse({"status": "ok" if ready else "not ready", **words}, status=200 if ready else 503)
-
-
-def _database_answers() -> bool:
+    parts = {"database": NO_ANSWER, "migrations": "unknown", "worker": "unknown"}
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
+        parts = {"database": OK, "migrations": _migrations(), "worker": _worker()}
+    except (DatabaseError, InterfaceError):
         log.warning("the database does not answer", exc_info=True)
-        return False
     finally:
         connection.close()
-    return True
+    parts |= {"cache": _answer("cache", _ask_cache), "broker": _answer("broker", _ask_broker)}
+    ready = all(said == OK for said in parts.values())
+    return JsonResponse({"status": OK if ready else "not ready", **parts}, status=200 if ready else 503)
 
 
-def _cache_answers() -> bool:
+def _migrations() -> str:
+    """Whether the database has the shape that this code is written for."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    missing = sum(one not in applied for one in _migrations_of_this_code())
+    return f"{missing} to be applied" if missing else OK
+
+
+@functools.cache
+def _migrations_of_this_code() -> frozenset[tuple[str, str]]:
+    """Read once a process: code does not change under it."""
+    return frozenset(MigrationLoader(None).graph.nodes)
+
+
+def _worker() -> str:
+    """Tasks are accepted without a worker, and lie there."""
+    return OK if leases.anybody_alive() else "none is alive"
+
+
+def _answer(name: str, ask: Callable[[], None]) -> str:
     try:
-        cache.set("countersign:readyz", "ok", timeout=10)
-    # The cache's client raises its own errors, which differ from one backend to the next.
+        ask()
+    # The clients of cache and broker raise their own errors, which differ from one backend to the next.
     except Exception:
-        log.warning("the cache does not answer", exc_info=True)
-        return False
-    return True
+        log.warning("a part does not answer", part=name, exc_info=True)
+        return NO_ANSWER
+    return OK
+
+
+def _ask_cache() -> None:
+    cache.set("countersign:readyz", OK, timeout=10)
+
+
+def _ask_broker() -> None:
+    with current_app.connection_for_write() as broker:
+        broker.connect()

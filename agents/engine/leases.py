@@ -217,6 +217,12 @@ def heartbeat(slots: int) -> None:
     )
 
 
+def anybody_alive() -> bool:
+    """Whether some process that works on tasks has shown a sign of life within a lease."""
+    lately = Now() - timedelta(seconds=lease_seconds())
+    return WorkerProcess.objects.filter(stopped_at=None, seen_at__gt=lately).exists()
+
+
 def sign_off_silent() -> None:
     """Writes off processes that have shown no sign of life for long, so that nobody takes them for running."""
     silent = Now() - timedelta(seconds=10 * lease_seconds())
