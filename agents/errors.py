@@ -36,6 +36,12 @@ class KeyReused(Refused):
     code = "idempotency_key_reused"
 
 
+class KeyInFlight(Refused):
+    """A request with the same idempotency key is being worked on at this moment."""
+
+    code = "idempotency_key_in_flight"
+
+
 class LeaseLost(Exception):
     """Another worker has the task now, or may have: stop, and change nothing."""
 

@@ -96,7 +96,8 @@ class Client:
                     self.record.answers.setdefault(key, set()).add(body)
                     task = int(json.loads(body)["id"])
                     return self.record.acknowledged.setdefault(key, task)
-                if status < 500:
+                # 409: an earlier sending, whose answer never came, is still being worked on.
+                if status < 500 and status != 409:
                     self.record.refusals.append(f"{goal.text}: {status} {body[:300]!r}")
                     return None
                 self.record.unanswered += 1

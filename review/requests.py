@@ -85,6 +85,8 @@ def _title(task: AgentTask, parking: Parking) -> str:
             return "Approve the plan"
         case ParkedFor.LIMIT if "budget" in parking.evidence:
             return f"The budget of {parking.evidence['budget']['name']} is reached: extend?"
+        case ParkedFor.LIMIT if "deadline" in parking.evidence:
+            return "The deadline has passed: extend?"
         case ParkedFor.LIMIT:
             return f"{task.steps_taken} of {task.max_steps} steps are used: extend?"
         case ParkedFor.TAKEOVER:

@@ -1,7 +1,7 @@
 """How does a person claim and decide? The only door: permission, digest and kind are checked here, under lock."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +45,8 @@ class Given:
     steps: int = 0
     amount: Decimal | None = None
     """Dollars or tokens for a budget; None is what the request suggests."""
+    deadline: datetime | None = None
+    """A task's new deadline; None is what the request suggests."""
     details: dict[str, Any] = field(default_factory=dict)
 
 
@@ -67,6 +69,12 @@ def budget_of(request: ReviewRequest) -> dict[str, Any] | None:
     if request.kind != Kind.LIMIT:
         return None
     return (request.shown.get("evidence") or {}).get("budget")
+
+
+def deadline_asked(request: ReviewRequest, given: Given) -> datetime | None:
+    """The new deadline that the answer gives, if the request asks for one."""
+    passed = (request.shown.get("evidence") or {}).get("deadline") if request.kind == Kind.LIMIT else None
+    return given.deadline or datetime.fromisoformat(passed["suggested"]) if passed else None
 
 
 def may_answer(request: ReviewRequest, person: User, answer: str) -> str:
@@ -219,6 +227,8 @@ def _apply(
             services.confirm_not_happened(change, decision.pk)
         case Answer.EXTEND if reached := budget_of(decision.request):
             services.extend_budget(change, reached, given.amount, given.comment, by=person)
+        case Answer.EXTEND if until := deadline_asked(decision.request, given):
+            services.extend_deadline(change, until, given.comment, by=person)
         case Answer.EXTEND:
             services.extend(change, given.steps, given.comment, by=person)
         case Answer.RESPOND:
@@ -261,6 +271,8 @@ def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, 
         case Answer.EXTEND if reached := budget_of(request):
             amount = reached["suggested"] if given.amount is None else f"{given.amount:f}"
             return {"budget": reached["name"], "unit": reached["unit"], "amount": amount}
+        case Answer.EXTEND if until := deadline_asked(request, given):
+            return {"deadline": until.isoformat()}
         case Answer.EXTEND:
             return {"steps": given.steps}
         case _:

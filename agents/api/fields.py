@@ -1,6 +1,7 @@
 """What may a value in a body be? Exactly the JSON type that is asked for; nothing is converted or trimmed."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.drainage import set_override
@@ -58,6 +59,24 @@ class WholeNumber(serializers.Field[int, Any, int, Any]):
 
     def to_representation(self, value: int) -> int:
         return value
+
+
+AMOUNT = "^[0-9]{1,7}([.][0-9]{1,12})?$"
+
+
+@extend_schema_field({"type": "string", "pattern": AMOUNT})
+class Dollars(serializers.Field[Decimal, Any, str, Any]):
+    """US dollars as text, since a JSON number is read as a float by most."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(f"must be text such as “0.50”; it is {json_type(data)}")
+        if not re.fullmatch(AMOUNT, data, re.ASCII):
+            raise serializers.ValidationError("must be an amount such as “0.50”, with 12 decimals at most")
+        return Decimal(data)
+
+    def to_representation(self, value: Decimal) -> str:
+        return f"{value:f}"
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

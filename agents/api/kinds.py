@@ -48,6 +48,12 @@ KINDS = {
         ),
         Kind("not_acceptable", 406, "No answer in the wanted form", "Accept application/json."),
         Kind("stale", 409, "It moved on", "Read it again: what you wanted to change is not so any more."),
+        Kind(
+            "idempotency_key_in_flight",
+            409,
+            "A request with this idempotency key is being worked on",
+            "Send the same request with the same key again after Retry-After seconds: it gets that one's answer.",
+        ),
         Kind("too_large", 413, "The body is too large", "Send less; the detail says how much is read."),
         Kind(
             "unsupported_media_type", 415, "The body is not of a known type", "Send “Content-Type: application/json”."

@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from agents.api.kinds import KINDS, Kind
-from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale
+from agents.errors import Invalid, KeyInFlight, KeyReused, NotAllowed, Refused, Stale
 from agents.storable import storable_text
 
 log = structlog.get_logger(__name__)
@@ -24,6 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 MAX_TEXT = 2_000
 MAX_ERRORS = 20
 RETRY_AFTER_SECONDS = 5
+IN_FLIGHT_SECONDS = 1
 
 
 class NoSeat(Exception):
@@ -62,6 +63,8 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
         response["WWW-Authenticate"] = challenge
     if isinstance(error, exceptions.Throttled):
         response["Retry-After"] = str(max(1, math.ceil(getattr(error, "wait", None) or 1)))
+    if isinstance(error, KeyInFlight):
+        response["Retry-After"] = str(IN_FLIGHT_SECONDS)
     if isinstance(error, NoSeat):
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.kind.code == "unavailable":
@@ -99,6 +102,7 @@ def _read(error: Exception) -> Problem | None:
 
 _REFUSALS: dict[type[Refused], str] = {
     Invalid: "invalid",
+    KeyInFlight: "idempotency_key_in_flight",
     KeyReused: "idempotency_key_reused",
     NotAllowed: "not_allowed",
     Stale: "stale",

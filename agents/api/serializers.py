@@ -8,7 +8,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from agents.api.fields import SAYING, AnyJson, Body, JsonObject, Moment, Text, Texts, WholeNumber
+from agents.api.fields import SAYING, AnyJson, Body, Dollars, JsonObject, Moment, Text, Texts, WholeNumber
 from agents.models import Action, AgentTask, AgentVersion, ModelCall, Step
 from agents.outgoing.catalogue import TYPES
 from agents.outgoing.models import MAX_URL
@@ -37,6 +37,19 @@ class NewTask(Body):
     )
     max_steps = WholeNumber(
         required=False, allow_null=True, help_text="How many steps it may take, up to the agent's ceiling."
+    )
+    budget_dollars = Dollars(
+        required=False,
+        allow_null=True,
+        help_text="What it may spend on models, such as “0.50”; a person may add to it.",
+    )
+    budget_tokens = WholeNumber(
+        required=False, allow_null=True, help_text="How many tokens it may use of models; a person may add to it."
+    )
+    deadline = Moment(
+        required=False,
+        allow_null=True,
+        help_text="A task that is not over by then goes to a person, between two steps.",
     )
     priority = serializers.ChoiceField(
         choices=list(PRIORITIES),
@@ -150,6 +163,9 @@ class TaskLine(Receipt):
             "priority",
             "steps_taken",
             "max_steps",
+            "deadline",
+            "budget_dollars",
+            "budget_tokens",
             "waits_for",
             "question",
             "notice",
@@ -158,6 +174,10 @@ class TaskLine(Receipt):
             "cancel_requested_at",
             "finished_at",
         ]
+
+    budget_dollars = serializers.DecimalField(
+        max_digits=24, decimal_places=12, allow_null=True, read_only=True, help_text="As the submitter set it."
+    )
 
     @extend_schema_field(serializers.ChoiceField(choices=list(PRIORITIES)))
     def get_priority(self, task: AgentTask) -> str:

@@ -109,7 +109,7 @@ class Tasks(ApiView, generics.ListAPIView[AgentTask]):
         responses={
             200: WholeTask,
             202: Receipt,
-            **problems(*BODY_PROBLEMS, "stale", "idempotency_key_reused"),
+            **problems(*BODY_PROBLEMS, "stale", "idempotency_key_in_flight", "idempotency_key_reused"),
         },
     )
     def post(self, request: Request) -> Response:

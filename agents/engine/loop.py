@@ -5,11 +5,12 @@ import time
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.utils import timezone
 
 from agents.engine import acting, controlling, dispatch, leases, recovery, spans
 from agents.engine.drain import draining
 from agents.engine.leases import Lease
-from agents.engine.parking import park_limit
+from agents.engine.parking import park_deadline, park_limit
 from agents.engine.proposing import next_proposal
 from agents.engine.story import Story, read_story
 from agents.errors import LeaseLost
@@ -77,7 +78,7 @@ def step(lease: Lease, story: Story) -> None:
     1. An action that was started comes first: its outcome must be known before anything else happens.
     2. A requested cancel ends the task between steps.
     3. An approved action starts.
-    4. The step limit parks the task.
+    4. The deadline and the step limit park the task.
     5. Else the next proposal is made, judged, and carried out or parked.
     """
     task, action = story.task, story.task.current_action
@@ -90,6 +91,9 @@ def step(lease: Lease, story: Story) -> None:
             change.end_if_canceled()
     elif action and action.status == ActionStatus.APPROVED:
         acting.start_approved(lease, story, action)
+    elif task.deadline and task.deadline <= timezone.now():
+        with story.change(lease) as change:
+            park_deadline(change, story.definition)
     elif task.steps_taken >= task.max_steps:
         with story.change(lease) as change:
             park_limit(change, story.definition)

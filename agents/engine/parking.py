@@ -51,6 +51,17 @@ def park_limit(change: Change, definition: AgentDefinition) -> None:
     hand_over(change, definition, reason("limit.steps", message), kind=ParkedFor.LIMIT, evidence=evidence)
 
 
+def park_deadline(change: Change, definition: AgentDefinition) -> None:
+    """The task is not over at its deadline: a person gives it more time, takes over, or ends it."""
+    task = change.task
+    assert task.deadline is not None
+    message = f"The task was to be over by {task.deadline:%Y-%m-%d %H:%M:%S} UTC and is not finished."
+    # As long again as it was given at first.
+    suggested = change.now + (task.deadline - task.created_at)
+    evidence = {"deadline": {"was": task.deadline.isoformat(), "suggested": suggested.isoformat()}}
+    hand_over(change, definition, reason("limit.deadline", message), kind=ParkedFor.LIMIT, evidence=evidence)
+
+
 def park_budget(change: Change, definition: AgentDefinition, reached: BudgetReached) -> None:
     """What the next model call may cost does not fit a budget: somebody with the right extends it, or ends the task."""
     budget = reached.budget

@@ -71,7 +71,20 @@ CATALOGUE: dict[str, Told] = {
             "A person let the task go on.",
             {"by_steps": {"type": "integer"}, "max_steps": {"type": "integer"}},
         ),
-        Told("budget.warning", "Most of the budget is used."),
+        Told(
+            "deadline.extended",
+            "A person gave the task more time.",
+            {"until": {"type": "string", "format": "date-time"}},
+        ),
+        Told(
+            "budget.warning",
+            "Most of the task's own budget is used.",
+            {
+                "unit": {"type": "string", "enum": ["dollars", "tokens"]},
+                "used": {"type": "string", "description": "In the unit, as a decimal number."},
+                "most": {"type": "string", "description": "What the budget allows, like `used`."},
+            },
+        ),
     )
 }
 

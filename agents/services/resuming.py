@@ -7,6 +7,7 @@ changed, and nothing else: an approval is bound to exactly one action and one di
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
@@ -25,7 +26,7 @@ from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
 from agents.models import Action, AgentTask, Step
 from agents.policy import judge_action
-from agents.services.submitting import read_text, resume
+from agents.services.submitting import FURTHEST_START, read_text, resume
 from agents.spending import budgets
 from agents.spending.limits import Budget, Most, Scope
 from agents.states import ActionStatus, ParkedFor, StepKind, StepStatus, TaskStatus
@@ -188,6 +189,18 @@ def extend(change: Change, steps: int, guidance: str, *, by: User) -> None:
         )
     change.set(max_steps=change.task.max_steps + steps)
     change.event("limit.extended", by_steps=steps, max_steps=change.task.max_steps)
+    if guidance.strip():
+        _guide(change, guidance, by, "extend")
+    _go_on(change)
+
+
+def extend_deadline(change: Change, until: datetime, guidance: str, *, by: User) -> None:
+    """Gives the task time until then."""
+    if not change.now < until <= change.now + FURTHEST_START:
+        message = f"The new deadline is {until:%Y-%m-%d %H:%M} UTC; use a later moment, up to a year from now."
+        raise Invalid(message, field="deadline")
+    change.set(deadline=until)
+    change.event("deadline.extended", until=until.isoformat())
     if guidance.strip():
         _guide(change, guidance, by, "extend")
     _go_on(change)

@@ -2,10 +2,11 @@
 
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -15,6 +16,8 @@ from agents.engine import dispatch
 from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale
 from agents.models import Agent, AgentTask
 from agents.outgoing import subscribing
+from agents.services.in_flight import alone
+from agents.spending.limits import Most, most_of_a_task
 from agents.states import FINAL, ActionStatus, Priority, StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
 from tools.canonical import NotJson, canonical, digest
@@ -29,6 +32,7 @@ MAX_METADATA = 50
 METADATA_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}")
 MAX_METADATA_TEXT = 500
 FURTHEST_START = timedelta(days=366)
+MOST_OF_A_BUDGET = Most(dollars=Decimal(1_000_000), tokens=10**12)
 
 
 def submit(
@@ -38,6 +42,9 @@ def submit(
     by: User,
     inputs: dict[str, Any] | None = None,
     max_steps: int | None = None,
+    budget_dollars: Decimal | None = None,
+    budget_tokens: int | None = None,
+    deadline: datetime | None = None,
     priority: int = Priority.NORMAL,
     idempotency_key: str = "",
     metadata: dict[str, str] | None = None,
@@ -46,11 +53,11 @@ def submit(
 ) -> AgentTask:
     """Records a goal for an agent; when this returns and its transaction commits, the task is never lost.
 
-    `metadata` is kept as it is, for the submitter. Nothing runs before `not_before`. The task's outcome is told to
-    `callback_url`.
+    `metadata` is kept as it is, for the submitter. Nothing runs before `not_before`. A task that is not over at its
+    `deadline`, or has used its budget (US dollars, tokens), goes to a person. Its outcome is told to `callback_url`.
 
     The same key of the same submitter with the same request gives the same task again; with another request,
-    KeyReused. Raises Invalid with the field and what to do about it.
+    KeyReused; while that one is being worked on, KeyInFlight. Raises Invalid with the field and what to do about it.
     """
     goal = read_text(goal, "goal")
     inputs = _read_inputs({} if inputs is None else inputs)
@@ -61,6 +68,9 @@ def submit(
     # What was not asked for is left out: a request keeps its digest when there is more to ask for.
     more = {
         "metadata": metadata or None,
+        "budget_dollars": None if budget_dollars is None else f"{budget_dollars.normalize():f}",
+        "budget_tokens": budget_tokens,
+        "deadline": deadline and deadline.isoformat(),
         "not_before": not_before and not_before.isoformat(),
         "callback_url": callback_url,
     }
@@ -75,11 +85,16 @@ def submit(
     steps = limits.max_steps if max_steps is None else max_steps
     if not 1 <= steps <= limits.ceiling_steps:
         raise Invalid(f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps")
+    _check_budget(Most(budget_dollars, budget_tokens), most_of_a_task(definition), version.agent)
     starts = _read_start(not_before)
+    _check_deadline(deadline, starts or timezone.now())
     if priority not in Priority.values:
         raise Invalid(f"priority is {priority}; use one of {Priority.values}.", field="priority")
     try:
-        with transaction.atomic():
+        with alone(by.pk, idempotency_key):
+            # Somebody else's may have been committed since we looked.
+            if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
+                return earlier
             task = AgentTask.objects.create(
                 agent=version.agent,
                 version=version,
@@ -89,6 +104,9 @@ def submit(
                 submitted_by=by,
                 priority=priority,
                 max_steps=steps,
+                deadline=deadline,
+                budget_dollars=budget_dollars,
+                budget_tokens=budget_tokens,
                 idempotency_key=idempotency_key,
                 request_digest=asked,
                 **({"status": TaskStatus.WAITING, "wake_at": starts} if starts else {}),
@@ -228,6 +246,27 @@ def _read_start(not_before: datetime | None) -> datetime | None:
     if not_before > timezone.now() + FURTHEST_START:
         raise Invalid(f"not_before is more than {FURTHEST_START.days} days away.", field="not_before")
     return not_before
+
+
+def _check_deadline(deadline: datetime | None, starts: datetime) -> None:
+    if deadline is None:
+        return
+    if deadline <= starts:
+        raise Invalid(f"The deadline {deadline:%Y-%m-%d %H:%M:%S %Z} is before the task can start.", field="deadline")
+    if deadline > timezone.now() + FURTHEST_START:
+        raise Invalid(f"The deadline is more than {FURTHEST_START.days} days away.", field="deadline")
+
+
+def _check_budget(asked: Most, ceiling: Most, agent: Agent) -> None:
+    """A submitter may set a tighter budget than the agent's or the operator's, and no wider one."""
+    allowed = ceiling.tightened(MOST_OF_A_BUDGET)
+    for unit, amount, most in (
+        ("dollars", asked.dollars, allowed.dollars),
+        ("tokens", asked.tokens, allowed.tokens),
+    ):
+        if amount is not None and most is not None and not 0 < amount <= most:
+            message = f"budget_{unit} is {amount}; {agent} allows a task more than 0 and up to {most:,}."
+            raise Invalid(message, field=f"budget_{unit}")
 
 
 def _check_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> None:

@@ -81,17 +81,28 @@ def newly_mostly_used(budget: Budget) -> str:
     account = _account(budget).filter(warned=False).first()
     if account is None:
         return ""
+    said = _mostly_used(budget, account)
+    if said is None or not _account(budget).filter(warned=False).update(warned=True):
+        return ""
+    return f"{said.shown_used} of {said.shown_most} of the budget of {budget.name} are used."
+
+
+def mostly_used(budget: Budget) -> BudgetReached | None:
+    """How far the budget is used, once most of it is by calls that are settled."""
+    account = _account(budget).first()
+    return _mostly_used(budget, account) if account else None
+
+
+def _mostly_used(budget: Budget, account: SpendingAccount) -> BudgetReached | None:
     used, extra = _used(account), _extra(account)
     limits = {unit: limit + extra[unit] for unit in used if (limit := budget.most(unit)) is not None}
     if not any(used[unit] >= MOST_OF_IT * limit for unit, limit in limits.items()):
-        return ""
+        return None
     flying = _calls(budget).filter(status=ModelCall.Status.OPEN).aggregate(**_SUMS)
     settled = {"dollars": used["dollars"] - flying["money"], "tokens": used["tokens"] - flying["tokens"]}
     reached = [unit for unit, limit in limits.items() if settled[unit] >= MOST_OF_IT * limit]
-    if not reached or not _account(budget).filter(warned=False).update(warned=True):
-        return ""
-    said = BudgetReached(budget, reached[0], settled[reached[0]], limits[reached[0]], Decimal(0))
-    return f"{said.shown_used} of {said.shown_most} of the budget of {budget.name} are used."
+    unit = next(iter(reached), None)
+    return BudgetReached(budget, unit, settled[unit], limits[unit], Decimal(0)) if unit else None
 
 
 def _take(budget: Budget, worst: Amount) -> bool:

@@ -22,7 +22,7 @@ from agents.llm.asking import Opening, Settlement, Usage
 from agents.llm.base import NoProposal
 from agents.llm.pricing import Prices, dearest_prices, prices_of
 from agents.models import AgentTask, ModelCall
-from agents.spending import alarms, budgets, pacing
+from agents.spending import alarms, budgets, pacing, warning
 from agents.spending.budgets import Amount, Full
 from agents.spending.limits import Budget, budgets_of
 from agents.spending.money import MOST
@@ -78,6 +78,8 @@ class Ledger:
                 for budget in call.budgets:
                     budgets.correct(budget, call.worst, now)
             told = [said for budget in call.budgets if (said := budgets.newly_mostly_used(budget))]
+            if self.task is not None:
+                warning.warn(self.task, call.budgets)
         for sentence in told:
             alarms.tell("Most of a budget is used", sentence)
 

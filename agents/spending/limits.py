@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.conf import settings
 
+from agents.definition import AgentDefinition
 from agents.models import AgentTask, SpendingAccount
 
 Scope = SpendingAccount.Scope
@@ -61,20 +62,35 @@ def budgets_of(task: AgentTask | None, day: date) -> tuple[Budget, ...]:
     return tuple(budget for budget in _all(task, day) if budget.limit)
 
 
+def most_of_a_task(definition: AgentDefinition) -> Most:
+    """The most that a task of this agent may spend, whatever its submitter asks for."""
+    own = definition.budget
+    return _here(Scope.TASK).tightened(Most(own.task_dollars, own.task_tokens))
+
+
+def budget_of_task(task: AgentTask) -> Budget:
+    """The task's own budget: as its submitter asked, within what its agent and the operator allow."""
+    asked = Most(task.budget_dollars, task.budget_tokens)
+    limit = most_of_a_task(task.version.read()).tightened(asked)
+    return Budget(Scope.TASK, task.pk, "", limit, f"task {task.pk}")
+
+
 def _all(task: AgentTask | None, day: date) -> Iterator[Budget]:
-    set_here: dict[str, tuple[Decimal | None, int | None]] = settings.COUNTERSIGN_BUDGETS
-    here = {scope: Most(*set_here.get(scope, (None, None))) for scope in Scope.values}
     today = day.isoformat()
     if task is not None:
         own = task.version.read().budget
         agent, person = task.version.agent, task.submitted_by
-        own_task, own_day = Most(own.task_dollars, own.task_tokens), Most(own.day_dollars, own.day_tokens)
-        yield Budget(Scope.TASK, task.pk, "", here["task"].tightened(own_task), f"task {task.pk}")
-        yield Budget(Scope.SUBMITTER, person.pk, today, here["submitter"], f"{person.get_username()} on {today}")
-        yield Budget(
-            Scope.AGENT, agent.pk, today, here["agent"].tightened(own_day), f"the agent {agent.name} on {today}"
-        )
-    yield Budget(Scope.ALL, 0, today, here["all"], f"everything on {today}")
+        yield budget_of_task(task)
+        yield Budget(Scope.SUBMITTER, person.pk, today, _here(Scope.SUBMITTER), f"{person.get_username()} on {today}")
+        of_agent = _here(Scope.AGENT).tightened(Most(own.day_dollars, own.day_tokens))
+        yield Budget(Scope.AGENT, agent.pk, today, of_agent, f"the agent {agent.name} on {today}")
+    yield Budget(Scope.ALL, 0, today, _here(Scope.ALL), f"everything on {today}")
+
+
+def _here(scope: Scope) -> Most:
+    """What the operator set."""
+    set_here: dict[str, tuple[Decimal | None, int | None]] = settings.COUNTERSIGN_BUDGETS
+    return Most(*set_here.get(scope, (None, None)))
 
 
 def _least(one: T | None, other: T | None) -> T | None:

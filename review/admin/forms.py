@@ -7,7 +7,7 @@ from django import forms
 
 from agents.admin.forms import RefusableForm, VerbatimField
 from review.models import Answer, ReviewRequest
-from review.services import Given, budget_of
+from review.services import Given, budget_of, deadline_asked
 
 
 class AnswerForm(RefusableForm):
@@ -122,6 +122,23 @@ class ExtendBudgetForm(AnswerForm):
         return Given(comment=self.cleaned_data["comment"], amount=self.cleaned_data["amount"])
 
 
+class ExtendDeadlineForm(AnswerForm):
+    """For a deadline that has passed."""
+
+    says = "The task goes on, until its new deadline."
+    comment_label = "Guidance for the agent"
+    tone = "main"
+    deadline = forms.DateTimeField(
+        label="New deadline (UTC)",
+        required=False,
+        help_text="Empty: as long again as it was given at first.",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], deadline=self.cleaned_data["deadline"])
+
+
 class RespondForm(AnswerForm):
     says = "The agent goes on with what you tell it."
     comment_label = "Guidance for the agent"
@@ -187,11 +204,13 @@ FORMS: dict[str, type[AnswerForm]] = {
 
 
 def form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
-    """The form of an answer: results have a schema for some agents, and limits are of steps or of a budget."""
+    """The form of an answer: results have a schema for some agents; limits are of steps, a budget or a deadline."""
     if answer == Answer.FINISH and asked.task.version.read().result_schema:
         return FinishWithJsonForm
     if answer == Answer.EXTEND and budget_of(asked):
         return ExtendBudgetForm
+    if answer == Answer.EXTEND and deadline_asked(asked, Given()):
+        return ExtendDeadlineForm
     return FORMS[answer]
 
 

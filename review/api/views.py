@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from agents.api.common import ApiView, caller, problems, read, refuse_parameters
-from agents.api.fields import AnyJson, Body, JsonObject, Text, WholeNumber
+from agents.api.fields import AnyJson, Body, Dollars, JsonObject, Moment, Text, WholeNumber
 from agents.api.lists import KnownFilters, NewestFirst
 from agents.api.serializers import NothingMore, Shown
 from agents.errors import Invalid, NotAllowed
@@ -78,6 +78,14 @@ class GivenDecision(Body):
     arguments = JsonObject(required=False, allow_null=True, help_text="The changed arguments, for “edit”.")
     result = AnyJson(required=False, help_text="What happened, or the result, for “happened” and “finish”.")
     steps = WholeNumber(required=False, allow_null=True, help_text="How many steps more, for “extend”.")
+    amount = Dollars(
+        required=False,
+        allow_null=True,
+        help_text="How many dollars or tokens more, for “extend” of a budget; left out: as suggested.",
+    )
+    deadline = Moment(
+        required=False, allow_null=True, help_text="The new deadline, for “extend” of one; left out: as suggested."
+    )
 
 
 class Decided(Shown[Decision]):
@@ -177,6 +185,8 @@ class DecideReview(ReviewView):
             arguments=given.get("arguments"),
             result=given.get("result"),
             steps=given.get("steps") or 0,
+            amount=given.get("amount"),
+            deadline=given.get("deadline"),
         )
         person: User = caller(request)
         try:

@@ -2,12 +2,15 @@
 
 import http.client
 import json
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from agents.models import Agent, AgentTask, AgentVersion, TaskEvent
+from agents.services import in_flight
 from agents.states import Priority, TaskStatus
 from tests.api.conftest import Caller, caller, fields, problem
 from tests.factories import AgentFactory, AgentVersionFactory, SubmitterFactory, definition
@@ -90,7 +93,7 @@ class TestIdempotencyKey:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_twenty_callers_posting_one_key_at_once_make_one_task(live_server: Any) -> None:
+def test_many_callers_posting_one_key_at_once_make_one_task(live_server: Any) -> None:
     AgentVersionFactory(agent=AgentFactory(name="desk"))
     sam = caller(SubmitterFactory(username="sam"))
     body = json.dumps(GOAL)
@@ -106,10 +109,43 @@ def test_twenty_callers_posting_one_key_at_once_make_one_task(live_server: Any) 
     with ThreadPoolExecutor(20) as pool:
         answers = set(pool.map(post, range(20)))
 
-    assert len(answers) == 1, answers
-    assert answers.pop()[0] == 202
+    # Those that came while the first one was in hand are told so, and get its answer when they come again.
+    assert {status for status, _ in answers} <= {202, 409}
+    assert {body for status, body in answers if status == 202} == {post(0)[1]}
     assert AgentTask.objects.count() == 1
     assert TaskEvent.objects.filter(kind="task.created").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_in_flight_is_refused_until_its_request_is_over() -> None:
+    AgentVersionFactory(agent=AgentFactory(name="desk"))
+    sam = caller(SubmitterFactory(username="sam"))
+    sam.get(TASKS)  # notes that the key is used, which on SQLite would wait for the writer below
+    in_hand, over = threading.Event(), threading.Event()
+
+    def first() -> None:
+        try:
+            with in_flight.alone(sam.user.pk, "order-1042"):
+                in_hand.set()
+                over.wait(60)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    in_hand.wait(60)
+    try:
+        response = sam.post(TASKS, GOAL, Idempotency_Key="order-1042")
+        said = problem(response, 409, "idempotency_key_in_flight")
+        assert "order-1042" in fields(said)["Idempotency-Key"]
+        assert response["Retry-After"] == "1"
+        item = GOAL | {"idempotency_key": "order-1042"}
+        assert sam.post(f"{TASKS}/batch", {"tasks": [item]}).json()["results"][0]["status"] == 409
+    finally:
+        over.set()
+        thread.join()
+    assert sam.post(TASKS, GOAL, Idempotency_Key="order-1042").status_code == 202
+    assert AgentTask.objects.count() == 1
 
 
 class TestWhoMay:

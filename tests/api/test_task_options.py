@@ -4,6 +4,7 @@ import http.client
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from agents.api import tasks
 from agents.api.seats import Seats
 from agents.models import AgentTask, AgentVersion
 from agents.outgoing.models import Callback
+from agents.spending.limits import budget_of_task
 from tests.api.conftest import Caller, caller, fields, problem
-from tests.factories import AgentFactory, AgentVersionFactory, SubmitterFactory
+from tests.factories import AgentFactory, AgentVersionFactory, SubmitterFactory, definition
 
 TASKS = "/api/v1/tasks"
 GOAL = {"agent": "desk", "goal": "Refund order 1042"}
@@ -56,6 +58,16 @@ def test_metadata_that_can_be_no_name_is_no_filter(desk: AgentVersion, sam: Call
         ({"not_before": "2026-11-20T25:00:00Z"}, "not_before", "format"),
         ({"not_before": 5}, "not_before", "offset"),
         ({"not_before": "9999-01-01T00:00:00Z"}, "not_before", "366 days"),
+        ({"deadline": "2020-01-01T00:00:00Z"}, "deadline", "before the task can start"),
+        ({"deadline": "9999-01-01T00:00:00Z"}, "deadline", "366 days"),
+        ({"deadline": "tomorrow"}, "deadline", "offset"),
+        ({"budget_dollars": 0.5}, "budget_dollars", "“0.50”"),
+        ({"budget_dollars": "-1"}, "budget_dollars", "an amount"),
+        ({"budget_dollars": "0.0"}, "budget_dollars", "more than 0"),
+        ({"budget_dollars": "1000001"}, "budget_dollars", "1,000,000"),
+        ({"budget_tokens": "5"}, "budget_tokens", "whole number"),
+        ({"budget_tokens": 0}, "budget_tokens", "more than 0"),
+        ({"budget_tokens": 10**30}, "budget_tokens", "1,000,000,000,000"),
         ({"callback_url": "http://example.org/"}, "callback_url", "https"),
         ({"callback_url": "https://10.0.0.1/"}, "callback_url", "not a public address"),
         ({"callback_url": 5}, "callback_url", "a number"),
@@ -81,6 +93,31 @@ def test_nothing_runs_before_its_time(desk: AgentVersion, sam: Caller) -> None:
 def test_a_start_that_has_passed_is_now(desk: AgentVersion, sam: Caller) -> None:
     sam.post(TASKS, GOAL | {"not_before": datetime(2020, 1, 1, tzinfo=UTC).isoformat()})
     assert AgentTask.objects.get().status == "pending"
+
+
+def test_a_budget_is_kept_within_what_agent_and_operator_allow(sam: Caller, settings: Any) -> None:
+    settings.COUNTERSIGN_BUDGETS = {"task": (None, 5000)}
+    limits = {"task_dollars": "2.00", "task_tokens": 9000}
+    AgentVersionFactory(agent=AgentFactory(name="desk"), definition=definition(name="desk", budget=limits))
+    said = problem(sam.post(TASKS, GOAL | {"budget_dollars": "2.01", "budget_tokens": 5000}), 422, "invalid")
+    assert "up to 2.00" in fields(said)["budget_dollars"]
+    said = problem(sam.post(TASKS, GOAL | {"budget_dollars": "2", "budget_tokens": 5001}), 422, "invalid")
+    assert "up to 5,000" in fields(said)["budget_tokens"]
+
+    made = sam.post(TASKS, GOAL | {"budget_dollars": "0.5", "budget_tokens": 4000})
+    shown = sam.get(made["Location"]).json()
+    assert (shown["budget_dollars"], shown["budget_tokens"]) == ("0.500000000000", 4000)
+    limit = budget_of_task(AgentTask.objects.get()).limit
+    assert (limit.dollars, limit.tokens) == (Decimal("0.5"), 4000)
+
+
+def test_a_deadline_must_lie_behind_the_start(desk: AgentVersion, sam: Caller) -> None:
+    start = (timezone.now() + timedelta(hours=2)).replace(microsecond=0)
+    body = GOAL | {"not_before": start.isoformat(), "deadline": (start - timedelta(hours=1)).isoformat()}
+    assert "before the task can start" in fields(problem(sam.post(TASKS, body), 422, "invalid"))["deadline"]
+    body["deadline"] = (start + timedelta(hours=1)).isoformat()
+    made = sam.post(TASKS, body)
+    assert sam.get(made["Location"]).json()["deadline"] == body["deadline"].replace("+00:00", "Z")
 
 
 def test_options_belong_to_the_request_of_a_key(desk: AgentVersion, sam: Caller) -> None:
