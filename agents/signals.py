@@ -1,4 +1,7 @@
-"""What does a task announce to the rooms above? Sent inside the transaction, so that a listener's error undoes it."""
+"""What is announced to the rooms above?
+
+What a task announces is sent inside the transaction, so that a listener's error undoes it.
+"""
 
 from django.dispatch import Signal
 
@@ -7,3 +10,6 @@ task_parked = Signal()
 
 task_left_review = Signal()
 """A parked task moved on without a decision (it was canceled). `change`: agents.changes.Change."""
+
+time_passed = Signal()
+"""A worker looks round what time has brought. Sent about once a minute by each of them, outside of any transaction."""

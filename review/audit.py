@@ -42,6 +42,10 @@ def request_digest(request: ReviewRequest) -> str:
             "approvals_needed": request.approvals_needed,
             "approvers_group": request.approvers_group,
             "edited_by": request.edited_by_id,
+            "password_again": request.password_again,
+            "times": [at and at.timestamp() for at in (request.remind_at, request.due_at, request.expires_at)],
+            "hands_on": request.hands_on,
+            "escalate_to": request.escalate_to,
             "opened_at": request.opened_at.timestamp(),
         }
     )

@@ -33,6 +33,8 @@ class Risk(models.IntegerChoices):
     LOW = 10, "Low"
     MEDIUM = 20, "Medium"
     HIGH = 30, "High"
+    CRITICAL = 40, "Critical"
+    """The agent's rules want the password of whoever lets it run."""
 
 
 class Answer(models.TextChoices):
@@ -89,6 +91,29 @@ class ReviewRequest(models.Model):
         related_name="+",
         help_text="Whose version of the call is put to others here; that person's approval does not count.",
     )
+    password_again = models.BooleanField(
+        default=False, help_text="Whether who lets the call run types their password once more."
+    )
+    remind_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="From then on nobody can decide it.")
+    hands_on = models.BooleanField(
+        default=False, help_text="Whether a person takes it from there when it expires, instead of a rejection."
+    )
+    escalate_to = models.CharField(
+        max_length=150, blank=True, help_text="The group to which it goes when it is due; its members may approve too."
+    )
+    reminded_at = models.DateTimeField(null=True, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="Whose it is to answer; others may all the same.",
+    )
+    assigned_group = models.CharField(max_length=150, blank=True, help_text="The group whose it is to answer.")
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -97,11 +122,18 @@ class ReviewRequest(models.Model):
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering = ["-risk", "id"]
+        ordering = ["-risk", "due_at", "id"]
         verbose_name = "review"
         permissions = [("decide", "Can decide review requests")]
         indexes = [
-            models.Index(fields=["-risk", "id"], name="open_requests_by_risk", condition=Q(status="open")),
+            models.Index(fields=["-risk", "due_at", "id"], name="open_requests_by_risk", condition=Q(status="open")),
+            # What the sweepers of all workers look for every minute.
+            *(
+                models.Index(
+                    fields=[at], name=f"open_requests_{at}", condition=Q(status="open", **{f"{at}__isnull": False})
+                )
+                for at in ("remind_at", "due_at", "expires_at")
+            ),
         ]
         constraints = [
             # `needs_review` means exactly one open request that parks the task.

@@ -6,12 +6,13 @@ from typing import Any
 
 from agents.changes import Change, Parking
 from agents.models import Action, AgentTask
-from agents.policy import Quorum
+from agents.policy import Quorum, times_for
 from agents.states import ParkedFor
 from agents.storable import storable
+from review import signals
 from review.audit import request_digest, shown_digest
 from review.models import Kind, RequestStatus, ReviewRequest, Risk
-from review.quorum import missing_approvers, quorum_of
+from review.quorum import missing_approvers, quorum_about
 from tools.registry import Stakes, registry
 from tools.schema import digest
 
@@ -23,9 +24,9 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
     """Opens the one request of a task that was just parked, with everything that a person will be shown."""
     task = change.task
     action = parking.action if parking.kind in RUNS_AN_ACTION else None
-    quorum = quorum_of(task, action.tool, action.arguments) if action else Quorum()
+    quorum = Quorum() if "budget" in parking.evidence else quorum_about(task, parking.kind, action)
     edited_by = parking.evidence.get("edited", {}).get("person")
-    problem = missing_approvers(task, action, quorum, edited_by) if action else None
+    problem = missing_approvers(task, action, quorum, edited_by)
     if problem:
         parking = replace(parking, reasons=[*parking.reasons, problem])
     shown = storable(_shown(task, parking))
@@ -38,11 +39,14 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
         reasons=parking.reasons,
         shown=shown,
         digest=_digest(change.task, parking, shown),
-        risk=_risk(parking),
+        risk=Risk.CRITICAL if quorum.password else _risk(parking),
         approvals_needed=quorum.needed,
         approvers_group=quorum.group,
         edited_by_id=edited_by,
+        password_again=quorum.password,
+        assigned_group=parking.evidence.get("expired", {}).get("group", ""),
         opened_at=change.now,
+        **_times(change, parking, action),
     )
     change.event(
         "review.opened",
@@ -52,6 +56,7 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
         shown=shown_digest(request),
         record=request_digest(request),
     )
+    signals.request_opened.send(sender=ReviewRequest, request=request)
 
 
 def withdraw_requests(sender: object, *, change: Change, **_: Any) -> None:
@@ -93,6 +98,19 @@ def _title(task: AgentTask, parking: Parking) -> str:
             return f"Taken over by {task.owner}"
         case _:
             return f"The agent needs a person: {shorten(task.goal, 160, placeholder=' …')}"
+
+
+def _times(change: Change, parking: Parking, action: Action | None) -> dict[str, Any]:
+    """By when it is to be answered, as the agent's rules say, counted from now."""
+    about = (action.tool, action.arguments) if action else ("", {})
+    times = times_for(parking.kind, *about, change.task.version.read())
+    return {
+        "remind_at": times.remind and change.now + times.remind,
+        "due_at": times.due and change.now + times.due,
+        "expires_at": times.expires and change.now + times.expires,
+        "hands_on": times.hands_on,
+        "escalate_to": times.escalate_to,
+    }
 
 
 def _risk(parking: Parking) -> Risk:

@@ -19,7 +19,8 @@ from review import requests
 from review.audit import decision_digest
 from review.difference import difference
 from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest, Via
-from review.quorum import RUNS_IT, decided_by, may_approve, needs_others, others_who_said
+from review.password import Proof
+from review.quorum import GOES_ON, RUNS_IT, decided_by, may_approve, needs_others, others_who_said
 
 ANSWERS: dict[str, tuple[Answer, ...]] = {
     Kind.PLAN: (Answer.APPROVE, Answer.REJECT, Answer.TAKE_OVER, Answer.TERMINATE),
@@ -48,6 +49,8 @@ class Given:
     deadline: datetime | None = None
     """A task's new deadline; None is what the request suggests."""
     details: dict[str, Any] = field(default_factory=dict)
+    proof: Proof | None = None
+    """That the person typed their password just now, where the request wants it."""
 
 
 def may_decide(request: ReviewRequest, person: User) -> str:
@@ -87,27 +90,34 @@ def may_answer(request: ReviewRequest, person: User, answer: str) -> str:
         needed, why = "review.decide", "You may extend this budget. Other answers are the reviewers'."
     if not person.has_perm(needed):
         return why
-    return may_approve(request, person) if answer in RUNS_IT else ""
+    return may_approve(request, person) if answer in GOES_ON else ""
+
+
+def wants_password(request: ReviewRequest, answer: str) -> bool:
+    """Does this answer let a call run that wants the person's password once more?"""
+    return request.password_again and (answer in RUNS_IT or answer == Answer.EDIT)
 
 
 def claim(request_id: int, person: User) -> ReviewRequest:
     """Takes a request for a while, so that two people don't read the same one. The claim ends by itself."""
-    request = _readable(request_id, person)
+    request = readable(request_id, person)
     free = Q(claimed_by=None) | Q(claimed_by=person) | Q(claimed_until__lte=Now())
     until = ExpressionWrapper(Now() + CLAIM, output_field=DateTimeField())
     taken = ReviewRequest.objects.filter(free, pk=request_id, status=RequestStatus.OPEN)
     if not taken.update(claimed_by=person, claimed_until=until):
         request.refresh_from_db()
         raise Stale(
-            _closed(request) or f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}."
+            closed_as(request)
+            or f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}."
         )
     request.refresh_from_db()
     return request
 
 
 def release(request_id: int, person: User) -> None:
-    """Gives a claimed request back to the queue. Releasing what one has not claimed changes nothing."""
+    """Gives a request back to the queue, whether it was claimed by this person or handed to them; else nothing."""
     ReviewRequest.objects.filter(pk=request_id, claimed_by=person).update(claimed_by=None, claimed_until=None)
+    ReviewRequest.objects.filter(pk=request_id, assigned_to=person).update(assigned_to=None)
 
 
 def decide(
@@ -122,7 +132,7 @@ def decide(
     if len(given.comment) > services.MAX_TEXT:
         message = f"This has {len(given.comment):,} characters; at most {services.MAX_TEXT:,} are accepted. Shorten it."
         raise Invalid(message, field="comment")
-    request = _readable(request_id, person)
+    request = readable(request_id, person)
     if answer not in ANSWERS[request.kind]:
         offered = ", ".join(Answer(one).label for one in ANSWERS[request.kind])
         raise Invalid(f"“{answer}” is no answer to this request. The answers are: {offered}.", field="answer")
@@ -130,8 +140,11 @@ def decide(
         raise NotAllowed(why)
     if digest != request.digest:
         raise Stale("What you saw is not what is asked now. Nothing was decided; look at the page again.")
-    if closed := _closed(request):
+    if closed := closed_as(request):
         raise Stale(closed)
+    if wants_password(request, answer) and (given.proof is None or given.proof.person != person.pk):
+        message = "Whoever lets this run types their password once more, on the page of the review in the admin."
+        raise NotAllowed(message, field="password")
     precondition = _precondition(request, answer, given)
     try:
         with services.parked(request.task_id, request.kind, by=person) as change:
@@ -155,12 +168,14 @@ def _decide(
     """Under the task's lock, everything is looked at once more: the page and the checks before it may be old."""
     related = ("task__submitted_by", "task__owner", "task__version", "claimed_by", "action")
     request = ReviewRequest.objects.select_related(*related).get(pk=request_id)
-    if closed := _closed(request):
+    if closed := closed_as(request):
         raise Stale(closed)
+    if request.expires_at and request.expires_at <= change.now:
+        raise Stale(f"This request expired at {request.expires_at:%H:%M}, so nothing was decided.")
     if why := may_decide(request, person) or may_answer(request, person, answer):
         raise NotAllowed(why)
-    if request.claimed_by_id not in (None, person.pk) and request.claimed_until and request.claimed_until > change.now:
-        raise Stale(f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}.")
+    if why := held_by_other(request, person, change.now):
+        raise Stale(why)
     decision = Decision.objects.create(
         request=request,
         person=person,
@@ -188,6 +203,13 @@ def _decide(
         raise Stale("Somebody else decided this request a moment ago.")
     _apply(change, decision, answer, given, precondition)
     return decision
+
+
+def held_by_other(request: ReviewRequest, person: User, now: datetime) -> str:
+    """Who else is looking at it right now, in a sentence; empty when nobody is. A claim ends by itself."""
+    if request.claimed_by_id in (None, person.pk) or request.claimed_until is None or request.claimed_until <= now:
+        return ""
+    return f"{request.claimed_by} is looking at this request until {request.claimed_until:%H:%M}."
 
 
 def _missing_approvals(request: ReviewRequest, person: User, answer: Answer) -> int:
@@ -279,7 +301,8 @@ def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, 
             return given.details
 
 
-def _readable(request_id: int, person: User) -> ReviewRequest:
+def readable(request_id: int, person: User) -> ReviewRequest:
+    """The request, for who may decide it. Raises Stale where there is none, and NotAllowed."""
     request = (
         ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by", "action")
         .filter(pk=request_id)
@@ -292,7 +315,7 @@ def _readable(request_id: int, person: User) -> ReviewRequest:
     return request
 
 
-def _closed(request: ReviewRequest) -> str:
+def closed_as(request: ReviewRequest) -> str:
     """Who closed the request and how, in a sentence; empty while it is open."""
     match request.status:
         case RequestStatus.DECIDED:

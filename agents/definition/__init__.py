@@ -4,7 +4,9 @@
 """
 
 from agents.definition.model import (
+    ABOUT_CALLS,
     JSON,
+    MAY_EXPIRE,
     STEP_ID,
     AgentDefinition,
     ApprovalRule,
@@ -12,6 +14,7 @@ from agents.definition.model import (
     Branch,
     BudgetLimits,
     Constraint,
+    Deadline,
     Limits,
     Listing,
     ModelsFor,
@@ -19,10 +22,13 @@ from agents.definition.model import (
     Question,
     Recipe,
     RecipeStep,
+    length_of,
 )
 
 __all__ = [
+    "ABOUT_CALLS",
     "JSON",
+    "MAY_EXPIRE",
     "STEP_ID",
     "AgentDefinition",
     "ApprovalRule",
@@ -30,6 +36,7 @@ __all__ = [
     "Branch",
     "BudgetLimits",
     "Constraint",
+    "Deadline",
     "Limits",
     "Listing",
     "ModelsFor",
@@ -37,4 +44,5 @@ __all__ = [
     "Question",
     "Recipe",
     "RecipeStep",
+    "length_of",
 ]

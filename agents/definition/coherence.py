@@ -37,7 +37,8 @@ def check_coherence(data: object, tools: Mapping[str, Tool]) -> Iterator[Finding
     for index, constraint in enumerate(_list(data, "constraints")):
         if isinstance(constraint, Mapping):
             yield from _check_rule(constraint, ("constraints", index), agent)
-    yield from _check_approvals(_list(data, "approvals"), agent)
+    yield from _check_first_matches(data, "approvals", agent)
+    yield from _check_first_matches(data, "deadlines", agent)
     recipes = [(index, one) for index, one in enumerate(_list(data, "playbook")) if isinstance(one, Mapping)]
     if recipes and "models" in data and "playbook" not in _list(data, "models"):
         yield ("models",), 'there are recipes and the chain has no "playbook", so they would never be used; add it'
@@ -76,18 +77,21 @@ def _check_schemas(data: Mapping[str, Any]) -> Iterator[Finding]:
             yield (key,), "the inputs of a task are an object: say type: object"
 
 
-def _check_approvals(rules: list[Any], agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
-    always: set[object] = set()
-    for index, rule in enumerate(rules):
+def _check_first_matches(data: Mapping[str, Any], key: str, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
+    """Rules of which the first that matches applies: one behind a rule that always does is never looked at."""
+    always: set[tuple[object, object]] = set()
+    for index, rule in enumerate(_list(data, key)):
         if not isinstance(rule, Mapping):
             continue
-        path = ("approvals", index)
+        path = (key, index)
         yield from _check_rule(rule, path, agent)
-        about = rule.get("tool")
-        if always & {None, about}:
+        kind, tool = str(rule.get("kind")), str(rule.get("tool"))
+        # Without a kind, an approval is about calls, and a deadline about anything.
+        kinds = {kind, "None"} if key == "deadlines" else {kind}
+        if always & {(one, other) for one in kinds for other in (tool, "None")}:
             yield path, "an earlier rule always applies, so this one never would: put the rules with a `when` first"
         if not rule.get("when"):
-            always.add(about)
+            always.add((kind, tool))
 
 
 def _check_rule(rule: Mapping[str, Any], path: Path, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from agents.definition import (
     Branch,
     BudgetLimits,
     Constraint,
+    Deadline,
     Limits,
     Listing,
     ModelsFor,
@@ -33,6 +34,7 @@ from tools.registry import Tool, registry
 _PARTS: dict[str, type[BaseModel]] = {
     "constraints": Constraint,
     "approvals": ApprovalRule,
+    "deadlines": Deadline,
     "limits": Limits,
     "budget": BudgetLimits,
     "models_for": ModelsFor,

@@ -6,10 +6,12 @@ A definition is data: it is stored whole as JSON in `AgentVersion.definition` an
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents.definition.conditions import check_condition
 from agents.definition.patterns import check_pattern
@@ -23,6 +25,33 @@ ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 ModelName = Annotated[str, Field(pattern=r"^(playbook|(anthropic|openai):\S+)$", max_length=160)]
 RealModelName = Annotated[str, Field(pattern=r"^(anthropic|openai):\S+$", max_length=160)]
 Purpose = Literal["planning", "acting", "screening"]
+Asked = Literal["plan", "action", "result", "in_doubt", "limit", "escalation", "takeover"]
+"""What people are asked: the kinds of review request."""
+
+ABOUT_CALLS = frozenset({"action", "result", "in_doubt"})
+MAY_EXPIRE = frozenset({"plan", "action", "limit", "escalation"})
+"""Questions to which no answer may mean no. What has run, or may have run, is for a person to settle."""
+
+
+_DURATION = re.compile(r"([1-9][0-9]{0,3})(min|h|d)", re.ASCII)
+_UNITS = {"min": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+
+def length_of(duration: str) -> timedelta:
+    """How long a duration is, as people write it. Raises ValueError for what is none."""
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        raise ValueError(f"{duration!r} is no length of time: write it like 30min, 4h or 2d")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _is_duration(text: str) -> str:
+    length_of(text)
+    return text
+
+
+Duration = Annotated[str, AfterValidator(_is_duration)]
+"""A length of time: 30min, 4h, 2d."""
 
 
 class Part(BaseModel):
@@ -51,6 +80,8 @@ class Constraint(Part):
 class ApprovalRule(Part):
     """How many people countersign a call, and of which group. The first rule that matches a call applies to it."""
 
+    kind: Literal["plan", "limit", "escalation"] | None = None
+    """Another question than one about a call; None is a call."""
     tool: ToolName | None = None
     """The tool it is about; None is any tool."""
     when: dict[str, JSON] = Field(default_factory=dict)
@@ -59,12 +90,68 @@ class ApprovalRule(Part):
     """How many different people approve. Neither the submitter nor, where several do, who edited the call counts."""
     group: str = Field(default="", max_length=150)
     """The group whose members approve; empty means whoever may decide review requests."""
+    password: bool = False
+    """Whether who lets the call run types their password once more; such a call is of critical risk."""
 
     @field_validator("when")
     @classmethod
     def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
         _refuse(check_condition(when, root_type="object"))
         return when
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind is not None and (self.tool or self.when or self.password):
+            raise ValueError(f"a question of kind {self.kind} is about no call: leave out tool, when and password")
+        if self.kind in ("limit", "escalation") and self.needed > 1:
+            raise ValueError(f"one person answers a question of kind {self.kind}: leave out needed")
+        return self
+
+
+class Deadline(Part):
+    """By when people answer a question, and what happens when nobody does. The first rule that matches applies."""
+
+    kind: Asked | None = None
+    """What is asked; None is anything."""
+    tool: ToolName | None = None
+    """The tool that it is about; None is any, or none."""
+    when: dict[str, JSON] = Field(default_factory=dict)
+    """A JSON Schema over the normalised arguments, as in constraints; empty means always."""
+    due: Duration | None = None
+    """From the moment that it is asked, like everything here but `remind`."""
+    remind: Duration | None = None
+    """How long before it is due people are reminded."""
+    escalate_to: str = Field(default="", max_length=150)
+    """The group to which it goes when it is due; its members may approve it as well."""
+    expires: Duration | None = None
+    then: Literal["reject", "hand_on"] = "reject"
+    """When it expires, nothing is ever approved: it is rejected, or a person takes it from there."""
+
+    @field_validator("when")
+    @classmethod
+    def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
+        _refuse(check_condition(when, root_type="object"))
+        return when
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> Self:
+        if self.due is None and self.expires is None:
+            raise ValueError("say when it is due, when it expires, or both")
+        if self.due is None and (self.remind or (self.escalate_to and self.then != "hand_on")):
+            raise ValueError("remind and escalate_to go by the due time: say when it is due")
+        if self.due and self.remind and length_of(self.remind) >= length_of(self.due):
+            raise ValueError(f"a reminder {self.remind} before what is due after {self.due} would come at once")
+        if self.due and self.expires and length_of(self.expires) <= length_of(self.due):
+            raise ValueError(f"it would expire ({self.expires}) before it is due ({self.due})")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> Self:
+        if self.kind is not None and self.kind not in ABOUT_CALLS and (self.tool or self.when):
+            raise ValueError(f"a question of kind {self.kind} is about no call: leave out tool and when")
+        if self.kind is not None and self.kind not in MAY_EXPIRE and self.expires:
+            raise ValueError(f"a person settles what is asked as {self.kind}, so it never expires: leave out expires")
+        return self
 
 
 class Limits(Part):
@@ -226,6 +313,7 @@ class AgentDefinition(Part):
     tools: tuple[ToolName, ...]
     constraints: tuple[Constraint, ...] = ()
     approvals: tuple[ApprovalRule, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
     approve_plans: bool = False
     limits: Limits = Limits()
     budget: BudgetLimits = BudgetLimits()

@@ -12,6 +12,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from agents import signals
 from agents.audit import checkpoints
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
@@ -82,9 +83,11 @@ class Sweeper:
         leases.renew()
 
     def keep_house(self) -> None:
-        """Settles model calls that nobody settles any more, forgets old content, and keeps the journals' heads."""
+        """Settles model calls that nobody settles any more, forgets old content, keeps the journals' heads, and tells
+        the other rooms that time passed."""
         housekeeping.keep_house()
         checkpoints.checkpoint_if_due()
+        signals.time_passed.send_robust(sender=Sweeper)
 
     def _every(self, seconds: float, run: Callable[[], None]) -> None:
         while not self._stopped.is_set():

@@ -4,7 +4,8 @@ No database, no clock, no network. Each kind of rule has its file; `judge` combi
 """
 
 from agents.policy.allowed import denied_now
-from agents.policy.approvals import Quorum, quorum_for
+from agents.policy.approvals import Quorum, quorum_for, quorum_of_question
+from agents.policy.deadlines import Times, times_for
 from agents.policy.facts import Denial, Facts
 from agents.policy.judge import judge_action, judge_control
 from agents.policy.plan import judge_plan
@@ -16,6 +17,7 @@ __all__ = [
     "Facts",
     "Quorum",
     "Reason",
+    "Times",
     "Verdict",
     "call_digest",
     "denied_now",
@@ -23,4 +25,6 @@ __all__ = [
     "judge_control",
     "judge_plan",
     "quorum_for",
+    "quorum_of_question",
+    "times_for",
 ]

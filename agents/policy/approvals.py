@@ -18,6 +18,8 @@ class Quorum:
     needed: int = 1
     group: str = ""
     """Empty: whoever may decide review requests."""
+    password: bool = False
+    """Whether each of them types the password once more."""
 
     def __str__(self) -> str:
         people = "one person" if self.needed == 1 else f"{self.needed} people"
@@ -27,9 +29,15 @@ class Quorum:
 def quorum_for(name: str, arguments: dict[str, Any], definition: AgentDefinition) -> Quorum | None:
     """What the first rule that matches says; None where no rule does."""
     for rule in definition.approvals:
-        if rule.tool in (None, name) and not validate(rule.when, arguments):
-            return Quorum(rule.needed, rule.group)
+        if rule.kind is None and rule.tool in (None, name) and not validate(rule.when, arguments):
+            return Quorum(rule.needed, rule.group, rule.password)
     return None
+
+
+def quorum_of_question(kind: str, definition: AgentDefinition) -> Quorum | None:
+    """Who answers a question that is about no call: approves a plan, extends a limit, responds."""
+    rule = next((one for one in definition.approvals if one.kind == kind), None)
+    return Quorum(rule.needed, rule.group) if rule else None
 
 
 def check_approvals(name: str, arguments: dict[str, Any], definition: AgentDefinition) -> Iterator[Reason]:

@@ -7,12 +7,14 @@ from agents.services.resuming import (
     confirm_happened,
     confirm_not_happened,
     edit_action,
+    expire,
     extend,
     extend_budget,
     extend_deadline,
     fingerprint,
     finish_by_person,
     give_back,
+    hand_on,
     normalised_edit,
     parked,
     put_to_others,
@@ -23,7 +25,7 @@ from agents.services.resuming import (
     take_over,
     terminate,
 )
-from agents.services.submitting import MAX_TEXT, answer, cancel, submit
+from agents.services.submitting import MAX_TEXT, answer, cancel, read_text, submit
 
 __all__ = [
     "MAX_TEXT",
@@ -35,15 +37,18 @@ __all__ = [
     "confirm_happened",
     "confirm_not_happened",
     "edit_action",
+    "expire",
     "extend",
     "extend_budget",
     "extend_deadline",
     "fingerprint",
     "finish_by_person",
     "give_back",
+    "hand_on",
     "normalised_edit",
     "parked",
     "put_to_others",
+    "read_text",
     "reject_action",
     "reject_plan",
     "respond",

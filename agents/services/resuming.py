@@ -21,7 +21,7 @@ from agents.engine import calling
 from agents.engine.acting import add_action
 from agents.engine.clock import margin
 from agents.engine.controlling import adopt_plan, complete
-from agents.engine.parking import reason, refuse_step
+from agents.engine.parking import hand_over, reason, refuse_step
 from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
 from agents.models import Action, AgentTask, Step
@@ -44,10 +44,13 @@ class Approval:
 
 
 @contextmanager
-def parked(task_id: int, kind: str, *, by: User) -> Iterator[Change]:
-    """One transaction on a task that is parked for `kind`. Raises Stale when it is not, or not any more."""
+def parked(task_id: int, kind: str, *, by: User | None) -> Iterator[Change]:
+    """One transaction on a task that is parked for `kind`. Raises Stale when it is not, or not any more.
+
+    Without a person it is what time brought: nothing is approved then.
+    """
     condition = Q(status=TaskStatus.NEEDS_REVIEW, parked_for=kind)
-    with changing(task_id, condition, actor=f"person:{by.get_username()}") as change:
+    with changing(task_id, condition, actor=f"person:{by.get_username()}" if by else "clock") as change:
         yield change
 
 
@@ -282,6 +285,26 @@ def give_back(change: Change, guidance: str, *, by: User) -> None:
 def terminate(change: Change, why: str) -> None:
     """Ends the task as failed, for a reason that the submitter reads. An action in doubt stays in doubt."""
     change.finish(TaskStatus.FAILED, failure=read_text(why, "reason"))
+
+
+def expire(change: Change, why: str) -> None:
+    """Nobody decided in time: a plan or call is rejected, and the agent learns so; anything else ends the task."""
+    match change.task.parked_for:
+        case ParkedFor.PLAN:
+            refuse_step(change, _open_step(change, StepKind.PLAN), "review.expired", why)
+        case ParkedFor.ACTION:
+            action = _current(change, ActionStatus.AWAITING_REVIEW)
+            change.move_action(action, ActionStatus.REJECTED)
+            refuse_step(change, action.step, "review.expired", why)
+        case _:
+            terminate(change, why)
+    _go_on(change)
+
+
+def hand_on(change: Change, why: str, evidence: dict[str, Any]) -> None:
+    """Nobody decided in time: what waited is left behind, and a person takes it from there."""
+    _leave_behind(change)
+    hand_over(change, change.task.version.read(), reason("review.expired", why), evidence=evidence)
 
 
 def _replaced(change: Change, action: Action, arguments: dict[str, Any], precondition: dict[str, Any] | None) -> Action:

@@ -51,7 +51,7 @@ TONES = {
     "review": "attention",
     "deny": "bad",
 }
-RISKS = {10: "quiet", 20: "attention", 30: "bad"}
+RISKS = {10: "quiet", 20: "attention", 30: "bad", 40: "bad"}
 
 EFFECTS = {
     "read": "reads only",
@@ -62,9 +62,9 @@ EFFECTS = {
 
 
 @register.simple_tag(takes_context=True)
-def chips_of(context: template.Context, changelist: Any) -> Any:
-    """The status chips above a list."""
-    return changelist.model_admin.chips(changelist, context["request"])
+def chips_of(context: template.Context, changelist: Any, which: str = "chips") -> Any:
+    """The chips above a list: by status, or another row of them that its admin has."""
+    return getattr(changelist.model_admin, which)(changelist, context["request"])
 
 
 @register.filter
@@ -118,6 +118,18 @@ def longer_than(value: Any, limit: int | str) -> bool:
     """Would this be cut?"""
     text = value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False, default=str)
     return len(text) > int(limit)
+
+
+@register.simple_tag
+def argument_of(arguments: Mapping[str, Any], name: str) -> str | None:
+    """One argument of a call, whole, as a cell of a table; None where the call leaves it out."""
+    return as_text(arguments[name]) if name in arguments else None
+
+
+@register.filter
+def actor_name(actor: str) -> str:
+    """Who wrote a line of the journal, as people say it; the clock is nobody."""
+    return actor.removeprefix("person:") if actor.startswith("person:") else ""
 
 
 @register.filter
