@@ -7,7 +7,7 @@ from django import forms
 
 from agents.admin.forms import RefusableForm, VerbatimField
 from review.models import Answer, ReviewRequest
-from review.services import Given, budget_of, deadline_asked
+from review.services import Given, budget_of, deadline_asked, wants_password
 
 
 class AnswerForm(RefusableForm):
@@ -41,6 +41,18 @@ class AnswerForm(RefusableForm):
             self.add_error("comment", refused.message)
         else:
             super().refuse(refused)
+
+
+class WithPassword(forms.Form):
+    """For a call of critical risk. What is wrong with the password is said when it is checked, and counted."""
+
+    password = forms.CharField(
+        strip=False,
+        label="Your password, once more",
+        help_text="This is of critical risk.",
+        error_messages={"required": "Type your password once more: this is of critical risk."},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
 
 
 class ApproveForm(AnswerForm):
@@ -204,7 +216,13 @@ FORMS: dict[str, type[AnswerForm]] = {
 
 
 def form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
-    """The form of an answer: results have a schema for some agents; limits are of steps, a budget or a deadline."""
+    """The form of an answer, with a field for the password where the request wants it once more."""
+    form = _form_class(answer, asked)
+    return type(form.__name__, (form, WithPassword), {}) if wants_password(asked, answer) else form
+
+
+def _form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
+    """Results have a schema for some agents; limits are of steps, a budget or a deadline."""
     if answer == Answer.FINISH and asked.task.version.read().result_schema:
         return FinishWithJsonForm
     if answer == Answer.EXTEND and budget_of(asked):

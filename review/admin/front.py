@@ -15,7 +15,7 @@ from agents.admin.listing import Chip, count_up_to
 from agents.admin.reading import visible_tasks
 from agents.models import Agent, AgentTask, KillSwitch, WorkerProcess
 from agents.states import TaskStatus
-from review.admin.reading import decidable
+from review.admin.reading import ORDER, decidable
 from review.models import ReviewRequest
 
 SHOWN = 8
@@ -76,7 +76,7 @@ def _mine(request: HttpRequest) -> Any:
 
 def _waiting(request: HttpRequest) -> list[ReviewRequest]:
     rows = decidable(request.user).select_related("task__agent", "task__submitted_by")
-    return list(rows.defer("shown").order_by("-risk", "id")[:SHOWN])
+    return list(rows.defer("shown").order_by(*ORDER)[:SHOWN])
 
 
 def _examples() -> tuple[demo.Example, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -13,6 +13,10 @@ from review.models import Decision, Kind, RequestStatus, ReviewRequest
 from tools.registry import Tool, registry
 
 STEPS_SHOWN = 25
+LOOKED_THROUGH = 1000
+"""Who has left that many as they are begins again."""
+ORDER = ("-risk", F("due_at").asc(nulls_last=True), "id")
+"""What is decided first: what risks most, then what is due first, then what is oldest."""
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -75,9 +79,15 @@ def claimed_by_other(request: ReviewRequest, person: Person) -> bool:
     return holds and request.claimed_until is not None and request.claimed_until > timezone.now()
 
 
-def next_open(person: Person) -> ReviewRequest | None:
-    """The open request that this person should look at next: by risk, then age; not their own, not another's."""
-    return decidable(person).order_by("-risk", "id").only("pk").first()
+def next_open(person: Person, after: ReviewRequest | None = None) -> ReviewRequest | None:
+    """The open request that this person should look at next: by risk, due time, age; not their own, not another's.
+
+    `after`: the one that they leave as it is; after the last comes the first.
+    """
+    keys = list(decidable(person).order_by(*ORDER).values_list("pk", flat=True)[: LOOKED_THROUGH if after else 1])
+    if after is not None and after.pk in keys:
+        keys = [*keys[keys.index(after.pk) + 1 :], *keys[: keys.index(after.pk)]]
+    return ReviewRequest.objects.only("pk").filter(pk__in=keys[:1]).first()
 
 
 def decidable(person: Person) -> QuerySet[ReviewRequest]:
@@ -87,7 +97,16 @@ def decidable(person: Person) -> QuerySet[ReviewRequest]:
     rows = rows.exclude(task__submitted_by=person.pk).exclude(taken_over_by_other)
     # Who has said their part waits for the others, and nobody is led to a call whose yes is not theirs to give.
     said = Decision.objects.filter(request=OuterRef("pk"), person=person.pk)
-    return rows.exclude(Exists(said), approvals_needed__gt=1).exclude(edited_by=person.pk)
+    rows = rows.exclude(Exists(said), approvals_needed__gt=1).exclude(edited_by=person.pk)
+    return rows.filter(_theirs(person))
+
+
+def _theirs(person: Person) -> Q:
+    """Not another's to answer, by a delegation, an escalation or the agent's rules."""
+    groups = list(person.groups.values_list("name", flat=True))  # type: ignore[union-attr]
+    assigned = Q(assigned_to=person.pk) | Q(assigned_to=None, assigned_group__in=["", *groups])
+    approves = Q(approvers_group__in=["", *groups]) | Q(escalated_at__isnull=False, escalate_to__in=groups)
+    return assigned & approves & (Q(expires_at=None) | Q(expires_at__gt=Now()))
 
 
 def tool_of(request: ReviewRequest) -> Tool | None:

@@ -1,12 +1,13 @@
 """The pages of review requests: the queue, one request, and the answers to it."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, OrderBy, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -16,12 +17,16 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
-from agents.admin.listing import Chip, chips
+from agents.admin.listing import Chip, count_up_to
 from agents.errors import Invalid, NotAllowed, Refused
 from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
-from review import services
-from review.admin.forms import AnswerForm, ConfirmEditForm, form_class
-from review.admin.reading import claimed_by_other, next_open, read_review, tool_of
+from review import password, services
+from review.admin import queue
+from review.admin.batch import BatchPages
+from review.admin.forms import AnswerForm, form_class
+from review.admin.handing import HandingPages
+from review.admin.queue import StatusFilter, ToolFilter, WhoseFilter
+from review.admin.reading import ORDER, claimed_by_other, next_open, read_review, tool_of
 from review.admin.schema_form import ArgumentsForm
 from review.difference import difference
 from review.models import Answer, RequestStatus, ReviewRequest
@@ -29,44 +34,35 @@ from review.services import ANSWERS, Given, may_decide
 
 REFUSED = 409
 FORBIDDEN = 403
-EVERYTHING = "all"
 OPENED = frozenset({Answer.APPROVE, Answer.EXTEND, Answer.RESPOND, Answer.FINISH})
 """Answers whose form is open at first. Nobody is led to vouch for what a verifier doubts, or for what is in doubt."""
-KEYS = (("a", Answer.APPROVE), ("e", Answer.EDIT), ("r", Answer.REJECT))
-"""As static/countersign/desk.js has them."""
-
-
-class StatusFilter(admin.SimpleListFilter):
-    """Open requests, unless something else is asked for."""
-
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [*RequestStatus.choices, (EVERYTHING, "All")]
-
-    def choices(self, changelist: ChangeList) -> Any:
-        for value, label in self.lookup_choices:
-            chosen = self.value() == value or (self.value() is None and value == RequestStatus.OPEN)
-            yield {
-                "selected": chosen,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": label,
-            }
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == EVERYTHING:
-            return queryset
-        return queryset.filter(status=self.value() or RequestStatus.OPEN)
+KEYS = {
+    Answer.APPROVE: "a",
+    Answer.EDIT: "e",
+    Answer.REJECT: "r",
+    Answer.ACCEPT: "a",
+    Answer.RETRY: "r",
+    Answer.HAPPENED: "h",
+    Answer.NOT_HAPPENED: "r",
+    Answer.EXTEND: "e",
+    Answer.RESPOND: "g",
+    Answer.TAKE_OVER: "t",
+    Answer.FINISH: "f",
+    Answer.GIVE_BACK: "g",
+    Answer.TERMINATE: "x",
+}
+"""The key that goes to each answer: no kind of request takes two answers with the same."""
+OTHER_KEYS = (("c", "Comment"), ("d", "Hand it to somebody else"), ("m", "Claim or release"), ("n", "The next one"))
+QUEUE_KEYS = (("j", "The next row"), ("k", "The row before"), ("t", "Many calls together, where a tool is chosen"))
 
 
 @admin.register(ReviewRequest)
-class ReviewRequestAdmin(ReadOnlyAdmin):
-    list_display = ("what", "how_risky", "kind", "agent", "submitter", "age", "claim")
+class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
+    list_display = ("what", "how_risky", "kind", "agent", "submitter", "time_left", "age", "who")
     list_display_links = ("what",)
-    list_filter = ("kind", "risk", "task__agent", StatusFilter)
-    list_before_template = "countersign/chips.html"
-    list_select_related = ("task__agent", "task__submitted_by", "claimed_by")
+    list_filter = ("kind", "risk", "task__agent", ToolFilter, WhoseFilter, StatusFilter)
+    list_before_template = "countersign/review/queue.html"
+    list_select_related = ("task__agent", "task__submitted_by", "claimed_by", "assigned_to")
     search_fields = ("title",)
     search_help_text = "Words of question or goal, or #12"
     nothing = "Nothing waits for a decision. What needs a person appears here."
@@ -77,10 +73,10 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         is_mine = ExpressionWrapper(Q(task__submitted_by=request.user.pk), output_field=BooleanField())
         return ReviewRequest.objects.defer("shown").annotate(is_mine=is_mine)
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """What is open by risk and age; what is closed, the latest first."""
+    def get_ordering(self, request: HttpRequest) -> tuple[str | OrderBy, ...]:  # type: ignore[override]
+        """What is open by risk, due time and age; what is closed, the latest first."""
         is_open = request.GET.get("status", RequestStatus.OPEN) == RequestStatus.OPEN
-        return ("-risk", "id") if is_open else ("-id",)
+        return ORDER if is_open else ("-id",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ReviewRequest], search_term: str
@@ -93,17 +89,34 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         return queryset.filter(Q(title__icontains=words) | Q(task__goal__icontains=words)), False
 
     def chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
-        return chips(
-            changelist,
-            request,
-            "status",
-            RequestStatus.choices,
-            default=RequestStatus.OPEN,
-            everything=EVERYTHING,
-        )
+        return queue.status_chips(changelist, request)
+
+    def whose_chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
+        return queue.whose_chips(changelist, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        return super().changelist_view(request, {"title": "Review queue"} | (extra_context or {}))
+        keys = (
+            ("j", "The next row"),
+            ("k", "The row before"),
+            ("t", "Decide many together, with the filter of a tool"),
+        )
+        extra = {"title": "Review queue", "newest": queue.newest(), "tool": request.GET.get("tool", ""), "keys": keys}
+        return super().changelist_view(request, extra | (extra_context or {}))
+
+    def news_view(self, request: HttpRequest) -> HttpResponse:
+        """The moving part of the queue: its counts, and whether requests came that the list does not show yet."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        seen = number_in(request.GET.get("seen")) or 0
+        shown = request.GET.copy()
+        shown.pop("seen", None)
+        request.GET = shown  # type: ignore[assignment]
+        changelist = self.get_changelist_instance(request)
+        came = changelist.get_queryset(request).filter(pk__gt=seen, status=RequestStatus.OPEN)
+        context = {"cl": changelist, "newest": seen, "came": count_up_to(came), "is_fragment": True}
+        response = TemplateResponse(request, "countersign/review/queue_live.html", context)
+        response["X-Countersign-Fragment"] = "1"
+        return response
 
     @admin.display(description="What, and why it is asked")
     def what(self, asked: ReviewRequest) -> str:
@@ -141,10 +154,25 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             in_short(since),
         )
 
-    @admin.display(description="Claimed by", empty_value="")
-    def claim(self, asked: ReviewRequest) -> str:
-        held = asked.claimed_until is not None and asked.claimed_until > timezone.now()
-        return str(asked.claimed_by) if held and asked.claimed_by else ""
+    @admin.display(description="Due", empty_value="")
+    def time_left(self, asked: ReviewRequest) -> str:
+        if asked.due_at is None or asked.status != RequestStatus.OPEN:
+            return ""
+        left = asked.due_at - timezone.now()
+        late = left.total_seconds() < 0
+        return format_html(
+            '<time class="cs-nowrap{}" datetime="{}" title="{}">{}</time>',
+            " cs-late" if late else "",
+            asked.due_at.isoformat(),
+            f"{asked.due_at:%d %b %Y %H:%M}",
+            f"{in_short(abs(left))} late" if late else f"in {in_short(left)}",
+        )
+
+    @admin.display(description="Whose", empty_value="")
+    def who(self, asked: ReviewRequest) -> str:
+        if asked.claimed_by and asked.claimed_until and asked.claimed_until > timezone.now():
+            return f"{asked.claimed_by}, reading it"
+        return str(asked.assigned_to or asked.assigned_group or asked.approvers_group)
 
     # --- The pages
 
@@ -157,6 +185,8 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             posted(self.release_view, "release/", "review_reviewrequest_release"),
             posted(self.edit_view, "edit/", "review_reviewrequest_edit"),
             posted(self.decide_view, "decide/<str:answer>/", "review_reviewrequest_decide"),
+            path("<int:pk>/next/", self.admin_site.admin_view(self.next_view), name="review_reviewrequest_next"),
+            path("news/", self.admin_site.admin_view(self.news_view), name="review_reviewrequest_news"),
             *super().get_urls(),
         ]
 
@@ -178,6 +208,10 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     def release_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._simply(request, pk, services.release)
 
+    def next_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Leaves this one as it is, and opens the one after it."""
+        return self._to_next(request, self._asked(request, pk))
+
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The edit's first half: is it valid, and what does it change? Nothing is decided yet."""
         asked = self._asked(request, pk)
@@ -196,7 +230,7 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             form.add_error(None, "Nothing is changed. Approve it as it is, or change a field.")
             return self._page(request, asked, edit_form=form, status=422)
         typed = {"digest": asked.digest, "arguments": form.arguments}
-        confirm = ConfirmEditForm(initial=typed, auto_id="id_edit_%s")
+        confirm = form_class(Answer.EDIT, asked)(initial=typed, auto_id="id_edit_%s")
         return self._page(
             request,
             asked,
@@ -211,12 +245,15 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
         asked = self._asked(request, pk)
         if answer not in ANSWERS[asked.kind]:
             raise Http404(f"“{answer}” is no answer to this request.")
+        person = cast(User, request.user)
         form = form_class(answer, asked)(request.POST, auto_id=f"id_{answer}_%s")
         if not form.is_valid():
             return self._page(request, asked, answered=(answer, form), status=422)
         given = form.given()
         try:
-            services.decide(asked.pk, cast(User, request.user), answer, form.cleaned_data["digest"], given)
+            if services.wants_password(asked, answer):
+                given = replace(given, proof=password.prove(person, form.cleaned_data["password"]))
+            services.decide(asked.pk, person, answer, form.cleaned_data["digest"], given)
         except Refused as refused:
             form.refuse(refused)
             return self._refused(request, pk, answer, form, given, refused)
@@ -247,7 +284,10 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             opened = ReviewRequest.objects.filter(task=asked.task_id, status=RequestStatus.OPEN).first()
             if opened:
                 return redirect("admin:review_reviewrequest_change", opened.pk)
-        following = next_open(request.user)
+        return self._to_next(request)
+
+    def _to_next(self, request: HttpRequest, after: ReviewRequest | None = None) -> HttpResponseRedirect:
+        following = next_open(request.user, after)
         if following is None:
             messages.info(request, "Nothing else waits for you.")
             return redirect("admin:review_reviewrequest_changelist")
@@ -264,7 +304,15 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
     def _asked(self, request: HttpRequest, pk: int | str) -> ReviewRequest:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        related = ("task__agent", "task__version", "task__submitted_by", "task__owner", "action", "claimed_by")
+        related = (
+            "task__agent",
+            "task__version",
+            "task__submitted_by",
+            "task__owner",
+            "action",
+            "claimed_by",
+            "assigned_to",
+        )
         return row_or_404(ReviewRequest.objects.select_related(*related), pk)
 
     def _page(
@@ -290,7 +338,9 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
             "why_not": why_not if page.is_open else "",
             "answers": self._answers(asked, answered, cast(User, request.user)) if may else [],
             "answered": answered,
-            "keys": [(key, answer.label) for key, answer in KEYS if answer in ANSWERS[asked.kind]],
+            "keys": [*((KEYS[answer], answer.label) for answer in ANSWERS[asked.kind]), *OTHER_KEYS],
+            **self.handing(request, asked),
+            **self.alike(asked),
             "typed": answered[1].data.get("comment", "") if answered and not may else "",
             "decisions": list(asked.decisions.select_related("person")),
             "is_mine": asked.claimed_by_id == request.user.pk and not claimed_by_other(asked, request.user),
@@ -319,5 +369,14 @@ class ReviewRequestAdmin(ReadOnlyAdmin):
                 else form_class(answer, asked)(initial={"digest": asked.digest}, auto_id=f"id_{answer}_%s")
             )
             opened = answer in OPENED
-            offered.append({"answer": answer, "label": answer.label, "form": form, "sent": sent, "opened": opened})
+            offered.append(
+                {
+                    "answer": answer,
+                    "label": answer.label,
+                    "key": KEYS[answer],
+                    "form": form,
+                    "sent": sent,
+                    "opened": opened,
+                }
+            )
         return offered

@@ -1,4 +1,4 @@
-/* What stays as a person left it while a page updates itself, the keys of the review page, and the YAML editor's lines. */
+/* What stays as a person left it while a page updates itself, the keys of the review pages, and the YAML editor's lines. */
 (() => {
   "use strict";
 
@@ -38,20 +38,53 @@
     }
   });
 
-  // --- The review page: a key goes to an answer, and never sends one -----------------------------------------
+  // --- Keys: one goes to an answer, and never sends it ------------------------------------------------------
 
-  const KEYS = { a: "approve", e: "edit", r: "reject" };
-  const TYPING = "input, textarea, select, [contenteditable]";
+  const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
+  const rows = () => [...document.querySelectorAll("#result_list .field-what a, #together input[name=row]")];
+
+  const goTo = (element) => {
+    if (element.matches("a")) return element.click();
+    if (!element.matches("details")) return element.focus();
+    element.open = true;
+    const field = element.dataset.key === "a" ? "" : "textarea, input:not([type=hidden]), select, ";
+    const wanted = element.querySelector("input[type=password]") ?? element.querySelector(`${field}button[type=submit]`);
+    wanted?.focus();
+  };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest(TYPING)) return;
-    const answer = document.getElementById("review") && document.getElementById(`answer-${KEYS[event.key]}`);
-    if (!answer) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "Escape" && event.target.closest(TYPING)) return event.target.blur();
+    if (event.target.closest(TYPING) || document.querySelector("dialog[open]")) return;
+    const found = rows();
+    if (event.key === "?") {
+      document.getElementById("keys")?.showModal();
+    } else if ((event.key === "j" || event.key === "k") && found.length) {
+      const here = found.indexOf(document.activeElement);
+      found[Math.min(Math.max(here + (event.key === "j" ? 1 : -1), 0), found.length - 1)].focus();
+    } else {
+      const element = /^[a-z]$/.test(event.key) && document.querySelector(`[data-key="${event.key}"]`);
+      if (!element) return;
+      goTo(element);
+    }
     event.preventDefault();
-    answer.open = true;
-    const first = event.key === "a" ? "button[type=submit]" : "textarea, input:not([type=hidden]), select";
-    answer.querySelector(first)?.focus();
   });
+
+  // --- Many at once: all ticks, and how many there are -------------------------------------------------------
+
+  const count = () => {
+    const ticks = [...document.querySelectorAll("#together input[name=row]")];
+    const told = document.getElementById("ticked");
+    if (told) told.textContent = `those that are ticked (${ticks.filter((tick) => tick.checked).length})`;
+  };
+
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "tick-all") {
+      for (const tick of document.querySelectorAll("#together input[name=row]")) tick.checked = event.target.checked;
+    }
+    if (event.target.closest("#together")) count();
+  });
+  document.addEventListener("DOMContentLoaded", count);
 
   // --- A form is sent once, however often its button is pressed ----------------------------------------------
 
