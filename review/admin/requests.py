@@ -248,7 +248,8 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
         person = cast(User, request.user)
         form = form_class(answer, asked)(request.POST, auto_id=f"id_{answer}_%s")
         if not form.is_valid():
-            return self._page(request, asked, answered=(answer, form), status=422)
+            extra = _edited(asked, answer, form.cleaned_data.get("arguments"))
+            return self._page(request, asked, answered=(answer, form), status=422, **extra)
         given = form.given()
         try:
             if services.wants_password(asked, answer):
@@ -267,9 +268,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
         """The page as it is now, with what was typed."""
         asked = self._asked(request, pk)
         extra: dict[str, Any] = {"answered": (answer, form), "refused": refused.message}
-        tool = tool_of(asked)
-        if answer == Answer.EDIT and tool and asked.action:
-            extra["edit_form"] = ArgumentsForm(tool, asked.action.arguments, now=given.arguments)
+        extra |= _edited(asked, answer, given.arguments)
         if isinstance(refused, Invalid) and refused.field in form.fields:
             del extra["refused"]  # it stands at its field
         status = FORBIDDEN if isinstance(refused, NotAllowed) else None
@@ -350,7 +349,11 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
         if may and Answer.EDIT in ANSWERS[asked.kind] and tool and asked.action:
             context.setdefault("edit_form", ArgumentsForm(tool, asked.action.arguments))
         if answered and answered[0] == Answer.EDIT:
-            context.setdefault("edit_refused", answered[1].non_field_errors() or answered[1].errors.get("arguments"))
+            wrong = [
+                answered[1].non_field_errors(),
+                *(answered[1].errors.get(name) for name in ("arguments", "password")),
+            ]
+            context.setdefault("edit_refused", next(filter(None, wrong), None))
         refused = status or (REFUSED if answered or extra.get("refused") else 200)
         return TemplateResponse(request, "countersign/review/page.html", context, status=refused)
 
@@ -380,3 +383,11 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
                 }
             )
         return offered
+
+
+def _edited(asked: ReviewRequest, answer: str, arguments: Any) -> dict[str, Any]:
+    """The form of an edit that was refused, with what was typed; nothing for another answer."""
+    tool = tool_of(asked)
+    if answer != Answer.EDIT or tool is None or asked.action is None:
+        return {}
+    return {"edit_form": ArgumentsForm(tool, asked.action.arguments, now=arguments)}

@@ -49,7 +49,7 @@ def test_many_are_decided_at_once_with_the_keyboard_alone(shop: Shop, sign_in: S
     tab_to(reviewer, "#send-together")
     reviewer.keyboard.press("Enter")
 
-    expect(reviewer.get_by_role("status")).to_contain_text("2 decided, 2 sent.")
+    expect(reviewer.get_by_role("status")).to_contain_text("2 of 2 decided.")
     shop.work()
     assert Decision.objects.filter(answer="approve", request__in=requests).count() == 2
     assert Refund.objects.filter(payment__order__number__in=["1002", "1004", "1005"]).count() == 2

@@ -191,7 +191,7 @@ def test_many_are_decided_at_once_and_each_is_told_of(desk: Desk):
         f"{TOGETHER}?tool=once_asked", {"answer": "approve", "comment": "", "row": ticked(first, second)}
     )
 
-    assert "1 decided, 2 sent." in text_of(told)
+    assert "1 of 2 decided." in text_of(told)
     assert "Passed over This request is decided already" in text_of(told)
     assert [one.subject for one in effects(desk.settle(first.task))] == ["kettle"]
     assert not third.decisions.exists()
@@ -274,4 +274,19 @@ def test_many_of_critical_risk_are_approved_with_one_password(guarded: Desk):
     assert "Type your password" in text_of(client.post(f"{TOGETHER}?tool=once_asked", sent))
     assert not Decision.objects.exists()
     told = client.post(f"{TOGETHER}?tool=once_asked", sent | {"password": "password"})
-    assert "2 decided, 2 sent." in text_of(told)
+    assert "2 of 2 decided." in text_of(told)
+
+
+def test_an_edit_of_critical_risk_keeps_what_was_typed_when_the_password_is_wrong(guarded: Desk):
+    request = guarded.request(guarded.run("once_asked kettle", agent="guarded"))
+    client = signed_in(guarded.reviewer)
+    shown = client.post(address(request, "edit"), {"digest": request.digest, "a-0": "teapot", "a-1": "well"})
+    assert "password" in shown.context["confirm"].fields
+
+    sent = {"digest": request.digest, "arguments": '{"what": "teapot", "manner": "well"}', "comment": ""}
+    for typed, words in (({}, "Type your password"), ({"password": "guess"}, "not your password")):
+        refused = client.post(decide_address(request, "edit"), sent | typed)
+        assert words in text_of(refused)
+        assert refused.context["edit_form"]["a-0"].value() == "teapot"
+    client.post(decide_address(request, "edit"), sent | {"password": "password"})
+    assert [one.subject for one in effects(guarded.settle(request.task))] == ["teapot"]
