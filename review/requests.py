@@ -102,8 +102,8 @@ def _title(task: AgentTask, parking: Parking) -> str:
 
 def _times(change: Change, parking: Parking, action: Action | None) -> dict[str, Any]:
     """By when it is to be answered, as the agent's rules say, counted from now."""
-    about = (action.tool, action.arguments) if action else ("", {})
-    times = times_for(parking.kind, *about, change.task.version.read())
+    tool, arguments = (action.tool, action.arguments) if action else ("", {})
+    times = times_for(parking.kind, tool, arguments, change.task.version.read())
     return {
         "remind_at": times.remind and change.now + times.remind,
         "due_at": times.due and change.now + times.due,

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import Group, User
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -33,8 +33,8 @@ class DelegateForm(RefusableForm):
     )
     comment = VerbatimField(required=False, label="What they should know", widget=forms.Textarea(attrs={"rows": 2}))
 
-    def __init__(self, *args: Any, asked: ReviewRequest, person: User, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="id_delegate_%s", **kwargs)
+    def __init__(self, data: QueryDict | None = None, *, asked: ReviewRequest, person: User) -> None:
+        super().__init__(data, auto_id="id_delegate_%s")
         may = people_who_may(asked.task)
         people = may.exclude(pk=person.pk)[:PEOPLE_SHOWN]
         groups = Group.objects.filter(Exists(may.filter(groups=OuterRef("pk")).order_by())).order_by("name")
@@ -73,10 +73,11 @@ class HandingPages:
 
     def delegate_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         asked = self._asked(request, pk)  # type: ignore[attr-defined]
-        form = DelegateForm(request.POST, asked=asked, person=request.user)
+        person: User = request.user  # type: ignore[assignment]
+        form = DelegateForm(request.POST, asked=asked, person=person)
         if form.is_valid():
             try:
-                handing.delegate(asked.pk, request.user, form.chosen(), form.cleaned_data["comment"])  # type: ignore[arg-type]
+                handing.delegate(asked.pk, person, form.chosen(), form.cleaned_data["comment"])
             except Refused as refused:
                 form.refuse(refused)
             else:

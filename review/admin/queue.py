@@ -72,7 +72,8 @@ class WhoseFilter(admin.SimpleListFilter):
         return list(WHOSE.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(of(request.user, self.value())) if self.value() in WHOSE else queryset
+        whose = self.value() or ""
+        return queryset.filter(of(request.user, whose)) if whose in WHOSE else queryset
 
 
 class ToolFilter(admin.SimpleListFilter):

@@ -57,7 +57,7 @@ QUEUE_KEYS = (("j", "The next row"), ("k", "The row before"), ("t", "Many calls 
 
 
 @admin.register(ReviewRequest)
-class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
+class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: ignore[misc]
     list_display = ("what", "how_risky", "kind", "agent", "submitter", "time_left", "age", "who")
     list_display_links = ("what",)
     list_filter = ("kind", "risk", "task__agent", ToolFilter, WhoseFilter, StatusFilter)
@@ -73,7 +73,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):
         is_mine = ExpressionWrapper(Q(task__submitted_by=request.user.pk), output_field=BooleanField())
         return ReviewRequest.objects.defer("shown").annotate(is_mine=is_mine)
 
-    def get_ordering(self, request: HttpRequest) -> tuple[str | OrderBy, ...]:  # type: ignore[override]
+    def get_ordering(self, request: HttpRequest) -> tuple[str | OrderBy, ...]:
         """What is open by risk, due time and age; what is closed, the latest first."""
         is_open = request.GET.get("status", RequestStatus.OPEN) == RequestStatus.OPEN
         return ORDER if is_open else ("-id",)
