@@ -95,12 +95,12 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
         return queue.whose_chips(changelist, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        keys = (
-            ("j", "The next row"),
-            ("k", "The row before"),
-            ("t", "Decide many together, with the filter of a tool"),
-        )
-        extra = {"title": "Review queue", "newest": queue.newest(), "tool": request.GET.get("tool", ""), "keys": keys}
+        extra: dict[str, Any] = {
+            "title": "Review queue",
+            "newest": queue.newest(),
+            "tool": request.GET.get("tool", ""),
+            "keys": QUEUE_KEYS,
+        }
         return super().changelist_view(request, extra | (extra_context or {}))
 
     def news_view(self, request: HttpRequest) -> HttpResponse:
