@@ -1,8 +1,10 @@
 """/api/v1/reviews"""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from agents.engine.loop import work_once
 from agents.models import AgentTask
@@ -126,3 +128,21 @@ def test_it_lists_by_kind_and_task(rita: Caller) -> None:
     assert {line["id"] for line in rita.get(REVIEWS, kind="action").json()["results"]} >= {one.pk, two.pk}
     assert [line["id"] for line in rita.get(REVIEWS, task=str(two.task_id)).json()["results"]] == [two.pk]
     problem(rita.get(REVIEWS, **{"metadata.x": "y"}), 422, "invalid")
+
+
+def test_a_passed_deadline_is_extended_to_the_moment_that_is_named(rita: Caller, transactional_db: None) -> None:
+    from agents import services
+    from tests.factories import AgentFactory, AgentVersionFactory
+
+    AgentVersionFactory(agent=AgentFactory(name="desk"))
+    task = services.submit(agent="desk", goal="Sing a song", by=SubmitterFactory())
+    AgentTask.objects.update(deadline=timezone.now() - timedelta(seconds=1))
+    work_once()
+    asked = ReviewRequest.objects.get(task=task)
+    late = timezone.now() - timedelta(days=1)
+    said = problem(decide(rita, asked, answer="extend", deadline=late.isoformat()), 422, "invalid")
+    assert "later moment" in fields(said)["deadline"]
+    tomorrow = timezone.now() + timedelta(days=1)
+    assert decide(rita, asked, answer="extend", deadline=tomorrow.isoformat()).status_code == 200
+    task.refresh_from_db()
+    assert (task.status, task.deadline) == ("pending", tomorrow)
