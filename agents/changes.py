@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from agents import signals
+from agents import signals, tallies
 from agents.audit import chain
 from agents.errors import IllegalChange, Stale
 from agents.models import Action, AgentTask, Step, TaskEvent
@@ -30,6 +30,9 @@ from agents.states import (
     TaskStatus,
 )
 from agents.storable import storable, storable_text
+
+UNSETTLED = (ActionStatus.STARTED, ActionStatus.IN_DOUBT)
+"""What fails from there without a result did not happen."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +164,9 @@ class Change:
         if to not in ACTION_CHANGES[action.status]:
             raise IllegalChange(f"An action can't go from {action.status} to {to}.")
         before = {"status": action.status, "attempts": action.attempts}
+        unharmed = to == ActionStatus.FAILED and action.status in UNSETTLED and "result" not in fields
+        if unharmed and action.counted:
+            tallies.give_back(action.counted)
         if to in SETTLED_ACTION:
             fields = {"settled_at": self.now, "attempt_until": None} | fields
             if self.task.current_action == action:

@@ -24,6 +24,12 @@ class Stale(Refused):
     code = "stale"
 
 
+class TooMany(Refused):
+    """Too much was asked for within a minute."""
+
+    code = "too_many"
+
+
 class NotAllowed(Refused):
     """This person may not do this."""
 

@@ -1,7 +1,10 @@
 """How is a tool, an agent or everything stopped at once? A denial in force for everyone, until it is lifted."""
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import Invalid, Stale
@@ -10,6 +13,11 @@ from agents.storable import storable_text
 from tools.registry import registry
 
 MAX_WHY = 300
+
+
+def stopping(agent: Any) -> QuerySet[KillSwitch]:
+    """The switches that stop every action of an agent (its key, or an expression for it): its tasks wait for them."""
+    return KillSwitch.objects.filter(Q(agent=None) | Q(agent=agent), tool="", lifted_at=None)
 
 
 def engage(*, why: str, by: User, agent: Agent | None = None, tool: str = "") -> KillSwitch:
@@ -25,7 +33,7 @@ def engage(*, why: str, by: User, agent: Agent | None = None, tool: str = "") ->
 
 
 def lift(switch_id: int, *, by: User) -> KillSwitch:
-    """Ends a denial. Raises Stale when somebody did so before."""
+    """Ends a denial; what waited for it goes on with the next sweep. Raises Stale when somebody did so before."""
     with transaction.atomic():
         if not KillSwitch.objects.filter(pk=switch_id, lifted_at=None).update(lifted_at=Now(), lifted_by=by):
             raise Stale("This kill switch is lifted already.")

@@ -270,6 +270,7 @@ class Action(models.Model):
     approved_digest = models.CharField(max_length=64, blank=True)
     approval_used_at = models.DateTimeField(null=True, blank=True)
     precondition = models.JSONField(null=True, blank=True, help_text="What the approval relied on.")
+    counted = models.JSONField(null=True, blank=True, help_text="What it took of limits; see agents.tallies.")
 
     started_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -510,6 +511,23 @@ class ModelHealth(models.Model):
 
     def __str__(self) -> str:
         return self.model
+
+
+class CallTally(models.Model):
+    """What is used of one limit of calls or sums that an agent's tasks share."""
+
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    counter = models.CharField(max_length=64, help_text="Digest of what is counted.")
+    period = models.CharField(max_length=10, blank=True, help_text="The day; empty: ever.")
+    amount = models.BigIntegerField(default=0, help_text="In millionths.")
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "call tallies"
+        constraints = [UniqueConstraint(fields=["agent", "counter", "period"], name="one_tally_per_count")]
+
+    def __str__(self) -> str:
+        return f"{self.agent}: {self.counter[:8]} {self.period}".rstrip()
 
 
 class KillSwitch(models.Model):

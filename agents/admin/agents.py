@@ -12,10 +12,13 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
+from agents import what_if
 from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.admin.forms import DefinitionForm
+from agents.admin.rules import calibration_page, rules_page, warnings_of
 from agents.admin.starter import STARTER
 from agents.definition import AgentDefinition, loading
+from agents.definition.wording import sentence
 from agents.models import Agent, AgentVersion
 from agents.versions import publish
 from tools.registry import registry
@@ -50,6 +53,8 @@ class AgentAdmin(ReadOnlyAdmin):
         wrap = self.admin_site.admin_view
         return [
             path("<int:pk>/new-version/", wrap(self.new_version_view), name="agents_agent_new_version"),
+            path("<int:pk>/rules/", wrap(self.rules_view), name="agents_agent_rules"),
+            path("<int:pk>/calibration/", wrap(self.calibration_view), name="agents_agent_calibration"),
             path("<int:pk>/enable/", wrap(require_POST(self.enable_view)), name="agents_agent_enable"),
             *super().get_urls(),
         ]
@@ -66,6 +71,7 @@ class AgentAdmin(ReadOnlyAdmin):
             "agent": agent,
             "versions": versions,
             "definition": versions[0].read() if versions else None,
+            "warnings": warnings_of(agent, versions[0].read()) if versions else [],
             "may_publish": self.has_add_permission(request),
             "may_change": request.user.has_perm("agents.change_agent"),
             "may_submit": request.user.has_perm("agents.submit_task"),
@@ -84,6 +90,20 @@ class AgentAdmin(ReadOnlyAdmin):
         current = agent.current_version
         return self._editor(request, agent, loading.dump(current.read()) if current else STARTER)
 
+    def rules_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The constraints of the current version, to be read, tried and changed."""
+        agent = self._agent(request, pk)
+        if not request.user.has_perm("agents.view_agentversion"):
+            raise PermissionDenied
+        context = self._context(request, agent, f"Constraints of {agent}")
+        return rules_page(request, agent, context, may_publish=self.has_add_permission(request))
+
+    def calibration_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        agent = self._agent(request, pk)
+        if not request.user.has_perm("agents.view_agentversion"):
+            raise PermissionDenied
+        return calibration_page(request, agent, self._context(request, agent, f"Calibration of {agent}"))
+
     def enable_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Lets an agent take new tasks, or no more of them. Tasks that it has go on."""
         agent = self._agent(request, pk)
@@ -98,15 +118,19 @@ class AgentAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         form = DefinitionForm(request.POST or None, initial={"text": start})
         problems: list[Any] = []
+        replay = None
         if request.method == "POST" and form.is_valid():
             text = form.cleaned_data["text"]
             definition, problems = _read(text, agent)
-            if definition is not None:
+            if definition is not None and agent and "try" in request.POST:
+                replay = what_if.replay(agent, definition)
+            elif definition is not None:
                 return self._publish(request, agent, definition, form.cleaned_data["note"])
         context = self._context(request, agent, f"New version of {agent}" if agent else "New agent") | {
             "agent": agent,
             "form": form,
             "problems": problems,
+            "replay": replay,
             "wrong_lines": " ".join(str(one[0]) for one in problems),
             "tools": sorted(registry.all(), key=lambda one: one.name),
         }
@@ -163,6 +187,7 @@ class VersionAdmin(ReadOnlyAdmin):
             "version": version,
             "definition": definition,
             "tools": [(name, registry.get(name) if name in registry else None) for name in definition.tools],
+            "rules": [(sentence(one), one) for one in definition.constraints],
             "text": loading.dump(definition),
         }
         return TemplateResponse(request, "countersign/agent/version.html", context)

@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from agents.api.kinds import KINDS, Kind
-from agents.errors import Invalid, KeyInFlight, KeyReused, NotAllowed, Refused, Stale
+from agents.errors import Invalid, KeyInFlight, KeyReused, NotAllowed, Refused, Stale, TooMany
 from agents.storable import storable_text
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,7 @@ MAX_TEXT = 2_000
 MAX_ERRORS = 20
 RETRY_AFTER_SECONDS = 5
 IN_FLIGHT_SECONDS = 1
+MINUTE = 60
 
 
 class NoSeat(Exception):
@@ -65,6 +66,8 @@ def answer_problem(error: Exception, context: dict[str, Any]) -> Response | None
         response["Retry-After"] = str(max(1, math.ceil(getattr(error, "wait", None) or 1)))
     if isinstance(error, KeyInFlight):
         response["Retry-After"] = str(IN_FLIGHT_SECONDS)
+    if isinstance(error, TooMany):
+        response["Retry-After"] = str(MINUTE)
     if isinstance(error, NoSeat):
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if problem.kind.code == "unavailable":
@@ -106,6 +109,7 @@ _REFUSALS: dict[type[Refused], str] = {
     KeyReused: "idempotency_key_reused",
     NotAllowed: "not_allowed",
     Stale: "stale",
+    TooMany: "too_many",
 }
 # The names by which callers know what the services call otherwise.
 _FIELDS = {"idempotency_key": "Idempotency-Key"}

@@ -1,11 +1,11 @@
 """What is an agent version? Its definition as one immutable value, and how it is read from YAML.
 
-`model` has its shape, `loading` reads and writes YAML, `coherence` finds what contradicts itself between the parts.
+`model` has its shape and `rules` that of its constraints, `loading` reads and writes YAML, `coherence` finds what
+contradicts itself between the parts.
 """
 
 from agents.definition.model import (
     ABOUT_CALLS,
-    JSON,
     MAY_EXPIRE,
     STEP_ID,
     AgentDefinition,
@@ -13,7 +13,6 @@ from agents.definition.model import (
     Bands,
     Branch,
     BudgetLimits,
-    Constraint,
     Deadline,
     Limits,
     Listing,
@@ -24,6 +23,8 @@ from agents.definition.model import (
     RecipeStep,
     length_of,
 )
+from agents.definition.part import JSON
+from agents.definition.rules import Ceiling, Comparison, Constraint, Hours
 
 __all__ = [
     "ABOUT_CALLS",
@@ -35,8 +36,11 @@ __all__ = [
     "Bands",
     "Branch",
     "BudgetLimits",
+    "Ceiling",
+    "Comparison",
     "Constraint",
     "Deadline",
+    "Hours",
     "Limits",
     "Listing",
     "ModelsFor",

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agents.definition.coherence_of_rules import check_constraint, did_you_mean
 from agents.definition.conditions import check_condition, property_conditions
 from agents.definition.marked_yaml import Path
 from agents.definition.patterns import check_pattern
@@ -37,6 +38,7 @@ def check_coherence(data: object, tools: Mapping[str, Tool]) -> Iterator[Finding
     for index, constraint in enumerate(_list(data, "constraints")):
         if isinstance(constraint, Mapping):
             yield from _check_rule(constraint, ("constraints", index), agent)
+            yield from check_constraint(constraint, ("constraints", index), data, agent)
     yield from _check_first_matches(data, "approvals", agent)
     yield from _check_first_matches(data, "deadlines", agent)
     recipes = [(index, one) for index, one in enumerate(_list(data, "playbook")) if isinstance(one, Mapping)]
@@ -57,7 +59,7 @@ def _check_tools(data: Mapping[str, Any], tools: Mapping[str, Tool]) -> Iterator
         if not isinstance(name, str):
             continue
         if name not in tools:
-            yield ("tools", index), f"there is no tool {name!r}" + _did_you_mean(name, tools)
+            yield ("tools", index), f"there is no tool {name!r}" + did_you_mean(name, tools)
         if name in seen:
             yield ("tools", index), f"the tool {name!r} is listed twice"
         seen.add(name)
@@ -97,7 +99,7 @@ def _check_first_matches(data: Mapping[str, Any], key: str, agent: Mapping[str, 
 def _check_rule(rule: Mapping[str, Any], path: Path, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
     name = rule.get("tool")
     if isinstance(name, str) and name not in agent:
-        yield (*path, "tool"), f"{name!r} is none of the agent's tools" + _did_you_mean(name, agent)
+        yield (*path, "tool"), f"{name!r} is none of the agent's tools" + did_you_mean(name, agent)
         return
     when = rule.get("when", {})
     about = [tool for key, tool in agent.items() if tool and name in (None, key)]
@@ -108,7 +110,7 @@ def _check_rule(rule: Mapping[str, Any], path: Path, agent: Mapping[str, Tool | 
         where = (*path, "when", "properties", key)
         if not any(isinstance(one, Mapping) for one in known):
             every = {one for tool in about for one in tool.input_schema.get("properties", {})}
-            yield where, f"no such argument, so the rule would never apply: {key!r}" + _did_you_mean(key, every)
+            yield where, f"no such argument, so the rule would never apply: {key!r}" + did_you_mean(key, every)
         elif not any(_may_be(one, schema.get("type")) for one in known if isinstance(one, Mapping)):
             yield where, f"the argument {key!r} is never of type {schema['type']}, so the rule would never apply"
 
@@ -202,11 +204,11 @@ class _RecipeCheck:
             if name not in given:
                 yield (
                     (*self.path, "defaults", name),
-                    f"no pattern or question gives {name!r}" + _did_you_mean(name, given),
+                    f"no pattern or question gives {name!r}" + did_you_mean(name, given),
                 )
         for index, name in enumerate(_list(self.recipe, "numbers")):
             if isinstance(name, str) and name not in self.values:
-                message = f"no pattern or question gives {name!r}" + _did_you_mean(name, self.values)
+                message = f"no pattern or question gives {name!r}" + did_you_mean(name, self.values)
                 yield (*self.path, "numbers", index), message
         for name in sorted(self.asked_later & (self.groups | set(_map(self.recipe, "ask")))):
             yield self.path, f"the question for {name!r} must give a new name: the plan was made with the value before"
@@ -219,7 +221,7 @@ class _RecipeCheck:
     def _check_step(self, step: Mapping[str, Any], where: Path, earlier: set[str]) -> Iterator[Finding]:
         name = step.get("tool")
         if isinstance(name, str) and name not in self.agent:
-            yield (*where, "tool"), f"{name!r} is none of the agent's tools" + _did_you_mean(name, self.agent)
+            yield (*where, "tool"), f"{name!r} is none of the agent's tools" + did_you_mean(name, self.agent)
         known = self.values | earlier
         arguments = step.get("arguments", {})
         if isinstance(arguments, Mapping):
@@ -239,7 +241,7 @@ class _RecipeCheck:
             return
         for name in _map(branch, "when"):
             if name not in set(known):
-                yield (*where, "when", name), f"nothing is called {name!r} at this point" + _did_you_mean(name, known)
+                yield (*where, "when", name), f"nothing is called {name!r} at this point" + did_you_mean(name, known)
         if branch.get("finish") is not None:
             yield from self._check_finish(branch["finish"], (*where, "finish"), known)
         yield from _check_texts(branch.get("escalate"), (*where, "escalate"), {*known, *_map(self.recipe, "lists")})
@@ -252,7 +254,7 @@ class _RecipeCheck:
                 continue
             source = str(listing.get("of", "")).split(".")[0]
             if "of" in listing and source not in steps:
-                yield (*where, "of"), f"there is no step {source!r}" + _did_you_mean(source, steps)
+                yield (*where, "of"), f"there is no step {source!r}" + did_you_mean(source, steps)
             yield from _check_texts(listing.get("each"), (*where, "each"), None)
 
     def _check_finish(self, finish: object, where: Path, known: Iterable[str]) -> Iterator[Finding]:
@@ -270,7 +272,7 @@ def _check_argument_names(arguments: Mapping[str, Any], tool: Tool | None, where
     if tool.input_schema.get("additionalProperties", True) is False:
         for name in arguments:
             if name not in properties:
-                yield (*where, name), f"{tool.name} does not take {name!r}" + _did_you_mean(name, properties)
+                yield (*where, name), f"{tool.name} does not take {name!r}" + did_you_mean(name, properties)
     for name in tool.input_schema.get("required", ()):
         if name not in arguments:
             yield where, f"{tool.name} needs {name!r}"
@@ -285,7 +287,7 @@ def _check_references(arguments: Mapping[str, Any], where: Path, earlier: set[st
             continue
         for one in references:
             if one.step_id not in earlier:
-                yield (*where, name), f"{one} does not point to an earlier step" + _did_you_mean(one.step_id, earlier)
+                yield (*where, name), f"{one} does not point to an earlier step" + did_you_mean(one.step_id, earlier)
 
 
 def _check_texts(value: object, where: Path, known: Iterable[str] | None) -> Iterator[Finding]:
@@ -298,7 +300,7 @@ def _check_texts(value: object, where: Path, known: Iterable[str] | None) -> Ite
             continue
         for one in found:
             if known is not None and one.name not in set(known):
-                yield where, f"nothing gives a value for {one}" + _did_you_mean(one.name, known)
+                yield where, f"nothing gives a value for {one}" + did_you_mean(one.name, known)
 
 
 def _groups(patterns: object) -> frozenset[str]:
@@ -316,14 +318,6 @@ def _asked(recipe: Mapping[str, Any]) -> Iterator[str]:
     for branches in (_list(recipe, "outcomes"), *(_list(step, "unless") for step in steps)):
         for branch in branches:
             yield from _map(branch, "ask")
-
-
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
-    names = sorted(set(known))
-    close = nearest(name, names, limit=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known are {', '.join(names[:20])}" if names else ""
 
 
 def _list(value: object, key: str) -> list[Any]:

@@ -15,8 +15,11 @@ from agents.definition import (
     Bands,
     Branch,
     BudgetLimits,
+    Ceiling,
+    Comparison,
     Constraint,
     Deadline,
+    Hours,
     Limits,
     Listing,
     ModelsFor,
@@ -33,6 +36,9 @@ from tools.registry import Tool, registry
 # What stands at a path, by the last name in it.
 _PARTS: dict[str, type[BaseModel]] = {
     "constraints": Constraint,
+    "must": Comparison,
+    "limit": Ceiling,
+    "outside": Hours,
     "approvals": ApprovalRule,
     "deadlines": Deadline,
     "limits": Limits,
@@ -87,7 +93,11 @@ def parse(text: str, source: str = "agent.yaml", tools: Mapping[str, Tool] | Non
 
 def dump(definition: AgentDefinition) -> str:
     """The definition as YAML that `parse` reads back to the same; what has its default is left out."""
-    data = definition.model_dump(mode="json", exclude_defaults=True)
+    return dump_data(definition.model_dump(mode="json", exclude_defaults=True))
+
+
+def dump_data(data: dict[str, Any]) -> str:
+    """The YAML of a definition's data, sound or not."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 

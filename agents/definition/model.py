@@ -9,19 +9,17 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from agents.definition.conditions import check_condition
+from agents.definition.part import JSON, Part, ToolName, refuse
 from agents.definition.patterns import check_pattern
-
-JSON = Any
-"""A value that came from JSON: null, boolean, number, string, list or object."""
+from agents.definition.rules import Constraint
 
 STEP_ID = r"^[a-zA-Z0-9_-]{1,40}$"
 
-ToolName = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_-]{1,64}$")]
 ModelName = Annotated[str, Field(pattern=r"^(playbook|(anthropic|openai):\S+)$", max_length=160)]
 RealModelName = Annotated[str, Field(pattern=r"^(anthropic|openai):\S+$", max_length=160)]
 Purpose = Literal["planning", "acting", "screening"]
@@ -54,29 +52,6 @@ Duration = Annotated[str, AfterValidator(_is_duration)]
 """A length of time: 30min, 4h, 2d."""
 
 
-class Part(BaseModel):
-    """A part of a definition: immutable, and refusing keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Constraint(Part):
-    """A rule that may tighten a verdict: when the normalised arguments match `when`, it is a review or a denial."""
-
-    tool: str | None = None
-    """The tool it is about; None is any tool."""
-    verdict: Literal["deny", "review"]
-    why: str = Field(min_length=1)
-    when: dict[str, JSON] = Field(default_factory=dict)
-    """A JSON Schema over the normalised arguments; empty means always."""
-
-    @field_validator("when")
-    @classmethod
-    def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
-        _refuse(check_condition(when, root_type="object"))
-        return when
-
-
 class ApprovalRule(Part):
     """How many people countersign a call, and of which group. The first rule that matches a call applies to it."""
 
@@ -96,7 +71,7 @@ class ApprovalRule(Part):
     @field_validator("when")
     @classmethod
     def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
-        _refuse(check_condition(when, root_type="object"))
+        refuse(check_condition(when, root_type="object"))
         return when
 
     @model_validator(mode="after")
@@ -130,7 +105,7 @@ class Deadline(Part):
     @field_validator("when")
     @classmethod
     def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
-        _refuse(check_condition(when, root_type="object"))
+        refuse(check_condition(when, root_type="object"))
         return when
 
     @model_validator(mode="after")
@@ -163,6 +138,10 @@ class Limits(Part):
     max_plan_steps: int = Field(default=20, ge=1, le=1000)
     same_call: int = Field(default=2, ge=1)
     """How many identical calls run before a person is asked."""
+    steps_without_news: int = Field(default=8, ge=2, le=1000)
+    """How many steps in a row may bring no result that was not there before, until a person is asked."""
+    goals_per_minute: int | None = Field(default=None, ge=1, le=100_000)
+    """How many goals one submitter may give this agent within a minute."""
     patience_seconds: float = Field(default=900.0, ge=0, le=30 * 24 * 3600)
     """How long a task waits while no model of the chain can be reached, before a person is asked."""
 
@@ -200,6 +179,9 @@ class Bands(Part):
     go: float = Field(default=0.90, ge=0, le=1)
     flag: float = Field(default=0.70, ge=0, le=1)
     ask: float = Field(default=0.50, ge=0, le=1)
+    go_errors: float = Field(default=0.02, ge=0, le=1)
+    """The share of errors that `go` may let through before the calibration page warns."""
+    flag_errors: float = Field(default=0.10, ge=0, le=1)
 
     @model_validator(mode="after")
     def _bands_descend(self) -> Self:
@@ -222,7 +204,7 @@ class Branch(Part):
     @classmethod
     def _conditions_are_sound(cls, when: dict[str, dict[str, JSON]]) -> dict[str, dict[str, JSON]]:
         for name, condition in when.items():
-            _refuse(check_condition(condition), prefix=f"{name}: ")
+            refuse(check_condition(condition), prefix=f"{name}: ")
         return when
 
     @model_validator(mode="after")
@@ -325,6 +307,11 @@ class AgentDefinition(Part):
     playbook: tuple[Recipe, ...] = ()
     examples: tuple[str, ...] = ()
 
+    @property
+    def asks_who_submitted(self) -> bool:
+        """Does any constraint look at the submitter?"""
+        return any(one.looks_at("submitter") for one in self.constraints)
+
     def chain(self, purpose: Purpose) -> tuple[str, ...]:
         """Who is asked for this purpose, in order. The purpose's own model comes first among the models."""
         first = getattr(self.models_for, purpose)
@@ -333,8 +320,3 @@ class AgentDefinition(Part):
         others = [name for name in self.models if name != first]
         place = next((index for index, name in enumerate(others) if name != "playbook"), len(others))
         return (*others[:place], first, *others[place:])
-
-
-def _refuse(problems: list[str], prefix: str = "") -> None:
-    if problems:
-        raise ValueError(prefix + "; ".join(problems))

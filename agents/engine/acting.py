@@ -7,14 +7,16 @@ from django.utils import timezone
 
 from agents.changes import Change, Parking
 from agents.engine import calling
+from agents.engine.gate import pass_gate, pause
 from agents.engine.identity import action_digest, digest_now, new_key
 from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, park_in_doubt, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
 from agents.engine.settling import OUTCOME_UNKNOWN, fail, nothing_happened_yet, record, settle
-from agents.engine.story import Story, denials_now
+from agents.engine.story import Story
 from agents.models import Action, Step
-from agents.policy import call_digest, denied_now, judge_action
+from agents.policy import Denial, call_digest, judge_action, still_denied, stopped_now
+from agents.policy.ceilings import ceilings
 from agents.policy.verdict import Verdict
 from agents.states import ActionStatus, ParkedFor, StepKind
 from agents.storable import storable, storable_text
@@ -27,9 +29,12 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
     proposal = next_.proposal
     tool = registry.get(proposal.name) if proposal.name in registry else None
     arguments, problems = _normalised(tool, proposal.arguments)
-    verdict = judge_action(
-        tool, proposal.name, arguments, proposal.confidence, story.definition, story.facts(), problems
-    )
+    facts = story.facts_about(proposal.name, arguments or {})
+    if stop := stopped_now(facts):
+        with story.change(lease) as change:
+            pause(change, stop)
+        return
+    verdict = judge_action(tool, proposal.name, arguments, proposal.confidence, story.definition, facts, problems)
     if tool is None or arguments is None or verdict.outcome == "deny":
         with story.change(lease) as change:
             step = _add_step(change, next_, verdict)
@@ -37,28 +42,50 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
             count_fruitless(change, story)
     elif verdict.outcome == "review":
         _ask_people(lease, story, next_, tool, arguments, verdict)
-    elif tool.effect == Effect.READ:
+    elif tool.effect == Effect.READ and not any(ceilings(tool.name, arguments, story.definition)):
         _read(lease, story, next_, tool, arguments, verdict)
     else:
-        with story.change(lease) as change:
-            if change.end_if_canceled():
-                return
-            step = _add_step(change, next_, verdict)
-            denied = denied_now(tool.name, story.definition, denials_now(change.task))
-            if denied:
-                refuse_step(change, step, denied.code(), denied.message())
-                count_fruitless(change, story)
-                return
-            action = add_action(
-                change,
-                step,
-                tool,
-                arguments,
-                ActionStatus.STARTED,
-                flagged=verdict.flagged,
-                **_attempt(change, tool),
-            )
-        _call_and_record(lease, story, action, tool)
+        _start_allowed(lease, story, next_, tool, arguments, verdict)
+
+
+def _start_allowed(
+    lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
+) -> None:
+    """Writes the start of an allowed call ahead, if it still may start, and calls it."""
+    with story.change(lease) as change:
+        if change.end_if_canceled():
+            return
+        gate = pass_gate(change, story, tool.name, arguments, approved=False)
+        if isinstance(gate, Denial):
+            pause(change, gate)
+            return
+        if isinstance(gate, Verdict):
+            _turned_away(change, story, next_, tool, arguments, gate)
+            return
+        action = add_action(
+            change,
+            _add_step(change, next_, verdict),
+            tool,
+            arguments,
+            ActionStatus.STARTED,
+            flagged=verdict.flagged,
+            counted=gate.counted,
+            **_attempt(change, tool),
+        )
+    _call_and_record(lease, story, action, tool)
+
+
+def _turned_away(
+    change: Change, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
+) -> None:
+    """Between verdict and start something came in between: others used a limit up, a switch was engaged."""
+    step = _add_step(change, next_, verdict)
+    if verdict.outcome == "review":
+        action = add_action(change, step, tool, arguments, ActionStatus.AWAITING_REVIEW, needs_approval=True)
+        change.park(Parking(ParkedFor.ACTION, reasons_of(verdict), step, action))
+        return
+    refuse_step(change, step, verdict.code(), verdict.message())
+    count_fruitless(change, story)
 
 
 def add_action(
@@ -88,11 +115,9 @@ def start_approved(lease: Lease, story: Story, action: Action) -> None:
     with story.change(lease) as change:
         if change.end_if_canceled():
             return
-        denied = denied_now(action.tool, story.definition, denials_now(change.task))
-        if tool is None or denied:
-            message = denied.message() if denied else f"The tool {action.tool} is no longer registered here."
-            change.move_action(action, ActionStatus.SUPERSEDED)
-            refuse_step(change, action.step, denied.code() if denied else "tool.unknown", message)
+        if tool is None:
+            message = f"The tool {action.tool} is no longer registered here."
+            _leave(change, action, "tool.unknown", message)
             return
         if digest_now(change.task, action, tool) != action.approved_digest:
             message = f"What “{action.sentence}” would run is no longer what was approved."
@@ -103,8 +128,21 @@ def start_approved(lease: Lease, story: Story, action: Action) -> None:
             message = f"What the approval of “{action.sentence}” relied on has changed since, or can't be read now."
             _ask_again(change, story, action, tool, found, "approval.precondition_changed", message)
             return
-        _open_attempt(change, action, tool, approval_used_at=change.now)
+        gate = pass_gate(change, story, tool.name, action.arguments, approved=True)
+        if isinstance(gate, Denial):
+            pause(change, gate)
+            return
+        if isinstance(gate, Verdict):
+            _leave(change, action, gate.code(), gate.message())
+            return
+        _open_attempt(change, action, tool, approval_used_at=change.now, counted=gate.counted)
     _call_and_record(lease, story, action, tool)
+
+
+def _leave(change: Change, action: Action, code: str, message: str) -> None:
+    """An approved action that must not start now is left behind; the next proposal sees why."""
+    change.move_action(action, ActionStatus.SUPERSEDED)
+    refuse_step(change, action.step, code, message)
 
 
 def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
@@ -117,7 +155,11 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
         if change.task.cancel_requested_at and unharmed:
             fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
             return
-        denied = denied_now(tool.name, story.definition, denials_now(change.task))
+        facts = story.facts()
+        stop, denied = stopped_now(facts), still_denied(tool.name, story.definition, facts)
+        if stop and unharmed:
+            pause(change, stop)
+            return
         if denied and unharmed:
             fail(change, action, denied.code(), denied.message())
             return
@@ -187,7 +229,8 @@ def _ask_again(
     change.move_action(action, ActionStatus.SUPERSEDED)
     change.event("approval.voided", action=action, code=code, message=message)
     arguments, problems = _normalised(tool, action.arguments)
-    verdict = judge_action(tool, tool.name, arguments, 1.0, story.definition, story.facts(), problems)
+    facts = story.facts_about(tool.name, arguments or {}, change.now)
+    verdict = judge_action(tool, tool.name, arguments, 1.0, story.definition, facts, problems)
     if arguments is None or verdict.outcome == "deny":
         refuse_step(change, action.step, verdict.code(), verdict.message())
         return

@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 from agents.changes import Change, Parking
+from agents.engine.gate import pause
 from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
 from agents.engine.story import Story
 from agents.llm.base import Proposal
 from agents.models import Step
-from agents.policy import judge_control, judge_plan
+from agents.policy import judge_control, judge_plan, stopped_now
 from agents.policy.verdict import Verdict
 from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from agents.storable import storable, storable_text
@@ -28,6 +29,11 @@ KINDS = {
 def control(lease: Lease, story: Story, next_: Next) -> None:
     """Records a control call and what follows from it."""
     proposal = next_.proposal
+    stop = stopped_now(story.facts()) if proposal.name == "propose_plan" else None
+    if stop:
+        with story.change(lease) as change:
+            pause(change, stop)
+        return
     verdict = _judge(story, proposal)
     with story.change(lease) as change:
         step = change.add_step(

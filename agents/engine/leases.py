@@ -17,12 +17,13 @@ from datetime import timedelta
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.changes import Change, changing
 from agents.engine.clock import in_seconds, lease_seconds
 from agents.errors import LeaseLost, Stale
+from agents.kill_switches import stopping
 from agents.models import AgentTask, WorkerProcess
 from agents.states import TaskStatus
 
@@ -91,10 +92,13 @@ _held_lock = threading.Lock()
 
 
 def claimable() -> QuerySet[AgentTask]:
-    """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker."""
+    """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker.
+
+    While a kill switch stops their agent, pending and due ones wait as they are. What was left behind is looked after.
+    """
+    stopped = Exists(stopping(OuterRef("agent")))
     return AgentTask.objects.filter(
-        Q(status=TaskStatus.PENDING)
-        | Q(status=TaskStatus.WAITING, wake_at__lte=Now())
+        Q(~stopped, Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.WAITING, wake_at__lte=Now()))
         | Q(status=TaskStatus.RUNNING, lease_until__lte=Now())
     ).order_by("priority", "queued_at", "id")
 

@@ -1,13 +1,17 @@
 """What is known about a task when its next step is due? Read from the rows, each time."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
+from django.utils import timezone
 
+from agents import tallies
 from agents.changes import Change
 from agents.definition import AgentDefinition
 from agents.engine.leases import Lease
@@ -120,11 +124,9 @@ class Story:
             entries.append(_past_call(past))
         return (*entries, *(Guidance(one["by"], one["text"], one["verb"]) for one in said))
 
-    def facts(self) -> Facts:
-        """What policy needs to know; the denials are those in force at this moment."""
-        calls = Counter(
-            past.action.call_digest for past in self.past if past.action and past.action.started_at is not None
-        )
+    def facts(self, denials: tuple[Denial, ...] | None = None) -> Facts:
+        """What policy needs to know; unless others are given, the denials are those in force at this moment."""
+        made = [past.action for past in self.past if past.action and past.action.started_at is not None]
         rejected = {
             one.call_digest: past.step.number
             for past in self.past
@@ -135,13 +137,61 @@ class Story:
         return Facts(
             steps_left=self.task.max_steps - self.task.steps_taken,
             plan_tools=frozenset(one.tool for one in self.plan) if self.plan else None,
-            past_calls=calls,
+            past_calls=Counter(action.call_digest for action in made),
             rejected_calls=frozenset(rejected),
             guided_since_rejection=frozenset(digest for digest, number in rejected.items() if guided_after >= number),
-            denials=denials_now(self.task),
+            denials=denials_now(self.task) if denials is None else denials,
             submitter=self.task.submitted_by.get_username(),
             known_steps=frozenset(self.results),
+            about={"inputs": self.task.inputs} | self._submitter,
+            results=tuple((one.tool, one.result) for one in made if one.status == ActionStatus.SUCCEEDED),
+            now=timezone.now(),
+            call_sequence=tuple(action.call_digest for action in made),
+            steps_without_news=self._steps_without_news(guided_after),
+            plan_lengths=tuple(
+                one.step.answer["steps"]
+                for one in self.past
+                if one.step.kind == StepKind.PLAN
+                and one.step.status == StepStatus.DONE
+                and one.step.number > guided_after
+                and one.step.answer
+                and "steps" in one.step.answer
+            ),
         )
+
+    def facts_about(self, tool: str, arguments: dict[str, Any], now: datetime | None = None) -> Facts:
+        """The facts for one call: with what is used of the limits that it counts in."""
+        facts = self.facts()
+        now = now or facts.now or timezone.now()
+        actions = (action for past in self.past for action in past.actions)
+        used = tallies.used(self.task.agent_id, self.definition, tool, arguments, now, actions)
+        return replace(facts, used=used, now=now)
+
+    @functools.cached_property
+    def _submitter(self) -> dict[str, Any]:
+        """Who submitted it, with groups and teams; looked up only where a rule asks for it."""
+        if not self.definition.asks_who_submitted:
+            return {}
+        person = self.task.submitted_by
+        return {
+            "submitter": {
+                "name": person.get_username(),
+                "groups": sorted(person.groups.values_list("name", flat=True)),
+                "teams": sorted(person.teams.values_list("name", flat=True)),
+            }
+        }
+
+    def _steps_without_news(self, guided_after: int) -> int:
+        """How many of the last steps brought no result that was not there before; what people say is news."""
+        seen: list[Any] = []
+        without = 0
+        for past in self.past:
+            asked = past.step.kind == StepKind.ASK
+            new = past.step.status == StepStatus.DONE and (asked or past.result not in seen)
+            without = 0 if new or past.step.number <= guided_after else without + 1
+            if new:
+                seen.append(past.result)
+        return without
 
     def request(self) -> ProposalRequest:
         """The proposer's request, built from the explicit state alone."""

@@ -3,13 +3,13 @@
 No database, no clock, no network. Each kind of rule has its file; `judge` combines them, and the strictest wins.
 """
 
-from agents.policy.allowed import denied_now
 from agents.policy.approvals import Quorum, quorum_for, quorum_of_question
 from agents.policy.deadlines import Times, times_for
 from agents.policy.facts import Denial, Facts
 from agents.policy.judge import judge_action, judge_control
 from agents.policy.plan import judge_plan
 from agents.policy.repeats import call_digest
+from agents.policy.standing import denied_now, still_denied, stopped_now
 from agents.policy.verdict import Reason, Verdict
 
 __all__ = [
@@ -26,5 +26,7 @@ __all__ = [
     "judge_plan",
     "quorum_for",
     "quorum_of_question",
+    "still_denied",
+    "stopped_now",
     "times_for",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from agents.definition import AgentDefinition
 from agents.policy.facts import Denial
-from agents.policy.verdict import Reason, Verdict
+from agents.policy.verdict import Reason
 from tools.names import nearest
 
 
@@ -30,12 +30,3 @@ def check_denials(name: str, denials: Iterable[Denial]) -> Iterator[Reason]:
             about = "Every action" if denial.tool is None else f"The tool {name}"
             why = denial.why.rstrip(". ")
             yield Reason("denied.now", f"{about} is switched off now: {why}. Do without it, or escalate.", "deny")
-
-
-def denied_now(tool_name: str, definition: AgentDefinition, denials: Iterable[Denial]) -> Verdict | None:
-    """The denial that stands against starting the tool at this moment, approved or not; None if there is none."""
-    reasons = [
-        *check_allowed(tool_name, True, definition),
-        *check_denials(tool_name, denials),
-    ]
-    return Verdict.of(reasons) if reasons else None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -32,3 +35,16 @@ class Facts:
     submitter: str = ""
     known_steps: frozenset[str] = frozenset()
     """Ids of steps whose results a new plan may refer to, beside its own earlier steps."""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What constraints may ask of the task: `submitter` (name, groups, teams) and `inputs`."""
+    results: tuple[tuple[str, Any], ...] = ()
+    """Tool and result of each call that succeeded, oldest first."""
+    used: Mapping[int, Decimal] = field(default_factory=dict)
+    """Place of a constraint with a limit → what is used of it already, for the call in question."""
+    now: datetime | None = None
+    call_sequence: tuple[str, ...] = ()
+    """The digests of the calls that were made, in order."""
+    steps_without_news: int = 0
+    """How many of the last steps in a row brought no result that was not there before."""
+    plan_lengths: tuple[int, ...] = ()
+    """How many steps each accepted plan had, oldest first, since a person last gave guidance."""

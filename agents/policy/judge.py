@@ -12,7 +12,8 @@ from agents.policy.confidence import check_confidence
 from agents.policy.constraints import check_constraints
 from agents.policy.facts import Facts
 from agents.policy.limits import check_steps_left
-from agents.policy.repeats import check_repeats
+from agents.policy.loops import check_loops
+from agents.policy.repeats import call_digest, check_repeats
 from agents.policy.schema import check_arguments
 from agents.policy.scope import check_scope
 from agents.policy.stakes import check_stakes
@@ -64,9 +65,10 @@ def _rules(
     tool: Tool, arguments: dict[str, Any], confidence: float, definition: AgentDefinition, facts: Facts
 ) -> Iterator[Reason]:
     yield from check_denials(tool.name, facts.denials)
-    yield from check_constraints(tool.name, arguments, definition)
+    yield from check_constraints(tool.name, arguments, definition, facts)
     yield from check_approvals(tool.name, arguments, definition)
     yield from check_repeats(tool.name, arguments, definition, facts)
+    yield from check_loops(call_digest(tool.name, arguments), definition, facts)
     yield from check_scope(tool, definition, facts)
     yield from check_steps_left(facts)
     yield from check_stakes(tool)

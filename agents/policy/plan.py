@@ -11,6 +11,7 @@ from agents.policy.allowed import check_allowed, check_denials
 from agents.policy.confidence import check_confidence
 from agents.policy.facts import Facts
 from agents.policy.limits import check_plan_length
+from agents.policy.loops import check_growth
 from agents.policy.verdict import Reason, Verdict
 from agents.references import MalformedReference, Reference, find_references
 from tools.registry import Tool
@@ -41,6 +42,7 @@ def _reasons(
     tools: Mapping[str, Tool],
 ) -> Iterator[Reason]:
     yield from check_plan_length(len(steps), definition, facts)
+    yield from check_growth(len(steps), facts.plan_lengths)
     seen: set[str] = set()
     for number, step in enumerate(steps, start=1):
         identity = str(step.get("id", ""))

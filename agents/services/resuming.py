@@ -118,7 +118,9 @@ def normalised_edit(change: Change, action: Action, arguments: dict[str, Any]) -
     story = read_story(change.task.pk, Q())
     if story is None:
         raise Stale(f"There is no task {change.task.pk} any more.")
-    verdict = judge_action(tool, tool.name, normalised, 1.0, story.definition, story.facts(), ())
+    verdict = judge_action(
+        tool, tool.name, normalised, 1.0, story.definition, story.facts_about(tool.name, normalised, change.now), ()
+    )
     if verdict.outcome == "deny":
         raise Invalid(verdict.message(), field="arguments")
     return normalised

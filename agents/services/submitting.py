@@ -8,12 +8,13 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents import signals
 from agents.changes import Change, changing
 from agents.engine import dispatch
-from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale
+from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale, TooMany
 from agents.models import Agent, AgentTask
 from agents.outgoing import subscribing
 from agents.services.in_flight import alone
@@ -86,6 +87,7 @@ def submit(
     if not 1 <= steps <= limits.ceiling_steps:
         raise Invalid(f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps")
     _check_budget(Most(budget_dollars, budget_tokens), most_of_a_task(definition), version.agent)
+    _check_pace(version.agent, by, limits.goals_per_minute)
     starts = _read_start(not_before)
     _check_deadline(deadline, starts or timezone.now())
     if priority not in Priority.values:
@@ -273,6 +275,15 @@ def _check_inputs(inputs: dict[str, Any], schema: dict[str, Any] | None) -> None
     problems = validate(schema, inputs) if schema else ()
     if problems:
         raise Invalid("inputs: " + "; ".join(str(one) for one in problems), field="inputs")
+
+
+def _check_pace(agent: Agent, by: User, most: int | None) -> None:
+    """A limit against floods, not a budget: two goals posted at the same moment may both be the last one."""
+    if most is None:
+        return
+    lately = AgentTask.objects.filter(agent=agent, submitted_by=by, created_at__gt=Now() - timedelta(minutes=1))
+    if len(lately.order_by().values_list("pk", flat=True)[:most]) == most:
+        raise TooMany(f"{agent} takes {most} goals a minute from one submitter. Try again in a minute.")
 
 
 def _check_key(key: str) -> None:

@@ -11,7 +11,16 @@ from agents.api import keys
 from agents.errors import Invalid, Stale
 from agents.models import AgentVersion, ApiKey, Team
 from tests.api.conftest import Caller, fields, problem
-from tests.factories import NOON, ReviewerFactory, SubmitterFactory, TaskFactory, UserFactory
+from tests.factories import (
+    NOON,
+    AgentFactory,
+    AgentVersionFactory,
+    ReviewerFactory,
+    SubmitterFactory,
+    TaskFactory,
+    UserFactory,
+    definition,
+)
 
 TASKS = "/api/v1/tasks"
 
@@ -104,6 +113,14 @@ class TestRates:
             assert other.get(TASKS).status_code == 200, "the rate is each key's own"
             clock.shift(60)
             assert sam.get(TASKS).status_code == 200
+
+    def test_goals_beyond_an_agents_limit_are_refused_with_the_time_to_come_again(self, sam: Caller) -> None:
+        limited = definition(name="desk", limits={"goals_per_minute": 1})
+        AgentVersionFactory(agent=AgentFactory(name="desk"), definition=limited)
+        assert sam.post(TASKS, {"agent": "desk", "goal": "One"}).status_code == 202
+        refused = sam.post(TASKS, {"agent": "desk", "goal": "Two"})
+        assert "takes 1 goals a minute" in problem(refused, 429, "too_many")["detail"]
+        assert refused["Retry-After"] == "60"
 
     def test_a_cache_that_is_away_costs_nobody_an_answer(self, sam: Caller, settings: Any) -> None:
         settings.CACHES = {

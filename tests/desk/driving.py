@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from agents import services
 from agents.engine.loop import work_once
+from agents.kill_switches import stopping
 from agents.models import Action, Agent, AgentTask, KillSwitch
 from agents.states import CLAIMABLE, TaskStatus
 from agents.versions import publish
@@ -69,13 +70,14 @@ class Desk:
         return self.settle(self.submit(goal, **more))
 
     def settle(self, task: AgentTask) -> AgentTask:
-        """Lets the loop work until the task has ended or waits for a person; short waits are waited for."""
+        """Lets the loop work until the task has ended, is stopped or waits for a person; short waits are waited for."""
 
         def settled() -> bool:
             while work_once():
                 pass
             task.refresh_from_db()
-            return task.status not in CLAIMABLE
+            stopped = task.status in (TaskStatus.PENDING, TaskStatus.WAITING) and stopping(task.agent_id).exists()
+            return task.status not in CLAIMABLE or stopped
 
         until(settled, f"{task} ({task.goal}) is settled")
         return task

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from agents.engine import leases, loop
 from agents.engine.loop import work_once
+from agents.engine.story import read_story
 from agents.errors import Refused
+from agents.kill_switches import lift
 from agents.models import Action
 from agents.states import ActionStatus, TaskStatus
 from review.models import Answer, Kind, ReviewRequest
@@ -140,16 +143,54 @@ def test_what_an_edit_relies_on_is_looked_at_again_too(desk: Desk) -> None:
     check(task)
 
 
-@pytest.mark.parametrize("switched_off", ["once_asked", ""])
-def test_a_denial_that_came_after_the_approval_wins(switched_off: str, desk: Desk) -> None:
+def test_a_denial_that_came_after_the_approval_wins(desk: Desk) -> None:
     task = desk.run(f"once_asked {subject()}")
     desk.decide(task, Answer.APPROVE)
-    desk.engage("The till is closed.", tool=switched_off)
+    desk.engage("The till is closed.", tool="once_asked")
     desk.settle(task)
     assert calls(task) == []
     approved = action_of(task)
     assert (approved.status, approved.started_at) == (ActionStatus.SUPERSEDED, None)
     assert "The till is closed" in task.steps.get(number=2).answer["error"]["message"]
+    check(task)
+
+
+def test_what_is_approved_waits_while_its_agent_is_stopped_and_starts_when_that_is_lifted(desk: Desk) -> None:
+    task = desk.run(f"once_asked {subject()}")
+    desk.decide(task, Answer.APPROVE)
+    switch = desk.engage("The books are closed.")
+    desk.settle(task)
+    assert (task.status, calls(task)) == (TaskStatus.PENDING, [])
+    lift(switch.pk, by=desk.operator)
+    assert desk.settle(task).status == TaskStatus.COMPLETE
+    assert len(effects(task)) == 1
+    check(task)
+
+
+def test_a_task_of_a_stopped_agent_waits_asks_nobody_and_goes_on_when_that_is_lifted(desk: Desk) -> None:
+    switch = desk.engage("The books are closed.")
+    task = desk.run(f"once {subject()}")
+    assert (task.status, task.steps_taken) == (TaskStatus.PENDING, 0)
+    lift(switch.pk, by=desk.operator)
+    assert desk.settle(task).status == TaskStatus.COMPLETE
+    check(task)
+
+
+def test_a_stop_that_comes_while_the_task_runs_holds_it_at_its_next_step(desk: Desk) -> None:
+    task = desk.submit(f"in turn {subject()}")
+    lease = leases.claim()
+    assert lease is not None
+    story = read_story(task.pk, lease.condition)
+    assert story is not None
+    loop.step(lease, story)
+    switch = desk.engage("Stop.")
+    loop.step(lease, story)
+    leases.let_go(lease)
+    task.refresh_from_db()
+    assert (task.status, calls(task)) == (TaskStatus.PENDING, [])
+    assert work_once() is False
+    lift(switch.pk, by=desk.operator)
+    assert desk.settle(task).status == TaskStatus.COMPLETE
     check(task)
 
 
@@ -164,7 +205,7 @@ def test_a_denial_of_another_tool_stops_nothing(desk: Desk) -> None:
 def test_a_denial_after_a_first_attempt_of_unknown_outcome_does_not_call_it_failed(tool: str, desk: Desk) -> None:
     task = desk.submit(f"{tool} {subject()} first_lost_after")
     until(lambda: work_once() and calls(task), "the first call was made")
-    desk.engage("Stop everything.")
+    desk.engage("Stop it.", tool=tool)
     desk.settle(task)
     assert len(calls(task)) == 1
     assert (task.parked_for, action_of(task).status) == (Kind.IN_DOUBT, ActionStatus.IN_DOUBT)

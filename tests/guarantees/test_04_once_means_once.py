@@ -77,7 +77,7 @@ def test_a_denial_wins_over_it_did_not_happen_run_it(desk: Desk) -> None:
     task = desk.run(f"once {subject()} first_lost_before")
     people.time_passes(task)
     desk.decide(task, Answer.NOT_HAPPENED)
-    desk.engage("Enough.")
+    desk.engage("Enough.", tool="once")
     desk.settle(task)
     assert len(calls(task)) == 1
     check(task)

@@ -1,5 +1,6 @@
 """The sample desk's own stories, told without a database: what its playbook proposes, and what policy says of it."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,12 @@ def finished(proposal: Proposal) -> str:
 
 
 def verdict(desk: AgentDefinition, name: str, arguments: dict[str, Any]) -> Verdict:
+    """What policy says when the order was looked up, and nothing is used of any limit."""
     tool = registry.get(name)
-    return judge_action(tool, name, tool.normalise(arguments), 1.0, desk, Facts(steps_left=9))
+    order = {"order_id": arguments.get("order_id"), "refundable": 500}
+    used = dict.fromkeys(range(len(desk.constraints)), Decimal(0))
+    facts = Facts(steps_left=9, results=(("get_order", order),), used=used)
+    return judge_action(tool, name, tool.normalise(arguments), 1.0, desk, facts)
 
 
 def test_the_file_survives_the_editor(desk):

@@ -152,7 +152,7 @@ def test_an_action_with_no_step_left_is_reviewed():
 def test_what_is_switched_off_now_is_denied(about):
     denials = (Denial(about, "the bank is closed"),)
     assert codes(judge(denials=denials)) == ["denied.now"]
-    again = denied_now("pay", definition(), denials)
+    again = denied_now("pay", {"amount": 5}, definition(), facts(denials=denials))
     assert again is not None
     assert again.outcome == "deny"
     assert "the bank is closed" in again.message()
@@ -161,11 +161,11 @@ def test_what_is_switched_off_now_is_denied(about):
 def test_what_is_switched_off_elsewhere_is_no_matter():
     denials = (Denial("look", "closed"),)
     assert judge(denials=denials).outcome == "allow"
-    assert denied_now("pay", definition(), denials) is None
+    assert denied_now("pay", {"amount": 5}, definition(), facts(denials=denials)) is None
 
 
 def test_at_the_start_a_tool_that_is_not_the_agents_is_denied():
-    verdict = denied_now("wipe", definition(), ())
+    verdict = denied_now("wipe", {}, definition(), facts())
     assert verdict is not None
     assert verdict.outcome == "deny"
 
