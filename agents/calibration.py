@@ -109,7 +109,7 @@ def _judged(agent: Agent) -> list[tuple[float, bool]]:
     found = actions.filter(Q(verification__isnull=False) | Q(needs_approval=True))
     newest = found.exclude(effect="read").exclude(step__proposer="playbook").order_by("-id")
     pairs = newest.values_list("step__confidence", "status")[:MOST]
-    return [(confidence, status == ActionStatus.SUCCEEDED) for confidence, status in pairs]
+    return [(confidence, status == ActionStatus.SUCCEEDED) for confidence, status in pairs if confidence is not None]
 
 
 def _bin(judged: Sequence[tuple[float, bool]], number: int) -> Share | None:

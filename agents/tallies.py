@@ -12,7 +12,7 @@ from datetime import datetime, time
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from agents.definition import AgentDefinition, Constraint
@@ -22,6 +22,8 @@ from agents.states import ActionStatus
 
 PLACES = 6
 """Amounts are stored as whole millionths: exact in every database."""
+MOST = Decimal(10**12)
+"""A larger amount counts as this: no limit is higher."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def counts(
     found = []
     for index, constraint, limit in ceilings(name, arguments, definition):
         amount = weight(limit, arguments)
-        if limit.within != "task" and amount is not None and amount <= limit.most:
+        if limit.within != "task" and amount is not None:
             period = timezone.localdate(now).isoformat() if limit.within == "day" else ""
             found.append(Count(index, constraint, agent, counter(constraint, arguments), period, _whole(amount)))
     return sorted(found, key=lambda one: one.counter)
@@ -85,11 +87,14 @@ def take(one: Count, now: datetime, *, beyond: bool = False) -> bool:
 
     `beyond`: a person allowed it, so it counts and is not held back.
     """
+    if _add(one, beyond):
+        return True
+    if _row(one).exists():
+        return False
     CallTally.objects.get_or_create(
-        agent_id=one.agent, counter=one.counter, period=one.period, defaults={"amount": lambda: _so_far(one, now)}
+        agent_id=one.agent, counter=one.counter, period=one.period, defaults={"amount": _so_far(one, now)}
     )
-    rows = _row(one) if beyond else _row(one).filter(amount__lte=one.most - one.amount)
-    return bool(rows.update(amount=F("amount") + one.amount))
+    return _add(one, beyond)
 
 
 def kept(taken: Iterable[Count]) -> list[dict[str, Any]] | None:
@@ -106,7 +111,12 @@ def give_back(counted: Iterable[Mapping[str, Any]]) -> None:
         rows.update(amount=F("amount") - one["amount"])
 
 
-def _row(one: Count) -> Any:
+def _add(one: Count, beyond: bool) -> bool:
+    rows = _row(one) if beyond else _row(one).filter(amount__lte=one.most - one.amount)
+    return bool(rows.update(amount=F("amount") + one.amount))
+
+
+def _row(one: Count) -> QuerySet[CallTally]:
     return CallTally.objects.filter(agent=one.agent, counter=one.counter, period=one.period)
 
 
@@ -134,4 +144,4 @@ def _weights(constraint: Constraint, wanted: str, actions: Iterable[Action]) -> 
 
 
 def _whole(amount: Decimal) -> int:
-    return int(amount.scaleb(PLACES).to_integral_value(ROUND_CEILING))
+    return int(min(amount, MOST).scaleb(PLACES).to_integral_value(ROUND_CEILING))

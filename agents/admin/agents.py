@@ -16,7 +16,7 @@ from agents import what_if
 from agents.admin.base import ReadOnlyAdmin, row_or_404
 from agents.admin.forms import DefinitionForm
 from agents.admin.rules import calibration_page, rules_page, warnings_of
-from agents.admin.starter import STARTER
+from agents.admin.starter import CONSTRAINTS, STARTER
 from agents.definition import AgentDefinition, loading
 from agents.definition.wording import sentence
 from agents.models import Agent, AgentVersion
@@ -131,6 +131,7 @@ class AgentAdmin(ReadOnlyAdmin):
             "form": form,
             "problems": problems,
             "replay": replay,
+            "examples": CONSTRAINTS,
             "wrong_lines": " ".join(str(one[0]) for one in problems),
             "tools": sorted(registry.all(), key=lambda one: one.name),
         }

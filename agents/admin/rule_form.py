@@ -40,7 +40,7 @@ class JsonField(forms.JSONField):
 
     def __init__(self, **options: Any) -> None:
         widget = forms.Textarea(attrs={"rows": 5, "class": "cs-mono", "spellcheck": "false"})
-        super().__init__(**{"required": False, "widget": widget} | options)
+        super().__init__(required=False, widget=widget, **options)
 
     def prepare_value(self, value: Any) -> Any:
         return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False) if value else ""

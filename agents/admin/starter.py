@@ -1,4 +1,4 @@
-"""What does a new agent start from? A small definition that is valid as it stands, with a word on each part."""
+"""What does somebody who writes an agent start from? A small definition that works as it stands, and rules to copy."""
 
 STARTER = """\
 # The name is the agent's address: small letters, digits and hyphens. It stays.
@@ -31,3 +31,75 @@ playbook:
     match: ['(?i)^hello']
     finish: Hello. This agent has no tools yet.
 """
+
+CONSTRAINTS = (
+    (
+        "Never above an amount",
+        """\
+- tool: issue_refund
+  verdict: deny
+  why: The desk refunds up to 100 EUR
+  when:
+    required: [amount]
+    properties:
+      amount: {type: number, exclusiveMinimum: 100}
+""",
+    ),
+    (
+        "Never more than an earlier step found",
+        """\
+- tool: issue_refund
+  verdict: deny
+  why: Never more than was paid for the order
+  must:
+    argument: amount
+    operator: at_most
+    fact: 'get_order#/paid'
+    same: {order_id: /order_id}
+""",
+    ),
+    (
+        "A sum in a day",
+        """\
+- tool: issue_refund
+  verdict: deny
+  why: At most 1,000 EUR a day
+  limit: {most: 1000, sum: amount, within: day}
+""",
+    ),
+    (
+        "So often for each customer",
+        """\
+- tool: send_message
+  verdict: review
+  why: They have heard from us today
+  limit: {most: 1, within: day, each: customer_id}
+""",
+    ),
+    (
+        "Only in office hours",
+        """\
+- tool: send_message
+  verdict: review
+  why: Nobody is there to answer
+  outside: {opens: '08:00', closes: '18:00', zone: Europe/Lisbon}
+""",
+    ),
+    (
+        "Only for a group",
+        """\
+- tool: issue_refund
+  verdict: review
+  why: Somebody else than the refund leads asks for it
+  facts:
+    required: [submitter]
+    properties:
+      submitter:
+        type: object
+        required: [groups]
+        properties:
+          groups: {type: array, not: {contains: {const: Refund leads}}}
+""",
+    ),
+)
+"""Constraints to copy and change, over the tools of the sample shop."""

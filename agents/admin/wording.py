@@ -39,7 +39,7 @@ class Standing:
 def standing(task: AgentTask, *, to_submitter: bool = False) -> Standing:
     """`to_submitter`: is it the submitter who reads this?"""
     headline, detail = _headline(task, to_submitter)
-    said = [detail, task.notice, _stopped(task), _cancel(task)]
+    said = [_stopped(task) or detail, task.notice, _cancel(task)]
     if task.status in (TaskStatus.FAILED, TaskStatus.CANCELED):
         said = [task.failure]
     return Standing(headline, tuple(one for one in dict.fromkeys(said) if one))

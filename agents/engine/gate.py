@@ -64,6 +64,8 @@ def _refusal(change: Change, story: Story, tool: str, arguments: dict[str, Any],
 
 
 def pause(change: Change, denial: Denial) -> None:
-    """Gives the task back to the queue, where it waits until the kill switch is lifted."""
+    """Gives the task back to the queue, where it waits until the kill switch is lifted; a cancel ends it at once."""
+    if change.end_if_canceled():
+        return
     change.event("task.stopped", message=denial.why)
     change.move(TaskStatus.PENDING)

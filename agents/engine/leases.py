@@ -94,11 +94,12 @@ _held_lock = threading.Lock()
 def claimable() -> QuerySet[AgentTask]:
     """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker.
 
-    While a kill switch stops their agent, pending and due ones wait as they are. What was left behind is looked after.
+    While a kill switch stops their agent, pending and due ones wait as they are. What was left behind is looked after,
+    and who asked for a cancel gets it.
     """
-    stopped = Exists(stopping(OuterRef("agent")))
+    may_go_on = ~Exists(stopping(OuterRef("agent"))) | Q(cancel_requested_at__isnull=False)
     return AgentTask.objects.filter(
-        Q(~stopped, Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.WAITING, wake_at__lte=Now()))
+        Q(may_go_on, Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.WAITING, wake_at__lte=Now()))
         | Q(status=TaskStatus.RUNNING, lease_until__lte=Now())
     ).order_by("priority", "queued_at", "id")
 

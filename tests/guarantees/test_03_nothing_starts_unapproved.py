@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from agents import services
 from agents.engine import leases, loop
 from agents.engine.loop import work_once
 from agents.engine.story import read_story
@@ -173,6 +174,22 @@ def test_a_task_of_a_stopped_agent_waits_asks_nobody_and_goes_on_when_that_is_li
     assert (task.status, task.steps_taken) == (TaskStatus.PENDING, 0)
     lift(switch.pk, by=desk.operator)
     assert desk.settle(task).status == TaskStatus.COMPLETE
+    check(task)
+
+
+def test_a_cancel_is_heard_while_the_agent_is_stopped(desk: Desk) -> None:
+    task = desk.submit(f"once {subject()}")
+    lease = leases.claim()
+    assert lease is not None
+    story = read_story(task.pk, lease.condition)
+    assert story is not None
+    loop.step(lease, story)
+    desk.engage("Stop.")
+    services.cancel(task.pk, by=desk.submitter)
+    loop.step(lease, story)
+    leases.let_go(lease)
+    task.refresh_from_db()
+    assert (task.status, calls(task)) == (TaskStatus.CANCELED, [])
     check(task)
 
 

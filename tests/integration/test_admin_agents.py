@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from agents.admin.starter import STARTER
+from agents.admin.starter import CONSTRAINTS, STARTER
 from agents.definition import loading
 from agents.models import Agent, AgentVersion
 from tests.factories import AgentVersionFactory, OperatorFactory, ReviewerFactory, SubmitterFactory
@@ -28,6 +28,13 @@ def test_the_starter_is_an_agent_as_it_stands():
     version = AgentVersion.objects.get()
     assert (version.agent.name, version.number, version.created_by) == ("my-desk", 1, person)
     assert "my-desk v1 is published" in text_of(response)
+
+
+def test_each_constraint_to_copy_is_sound_over_the_tools_of_the_sample_shop():
+    tools = "tools: [get_order, issue_refund, send_message]"
+    for _, rule in CONSTRAINTS:
+        text = STARTER.replace("tools: []", tools).replace("constraints: []", f"constraints:\n{rule}")
+        assert len(loading.parse(text).constraints) == 1
 
 
 def test_the_editor_starts_from_the_current_version_and_saves_the_next():
