@@ -89,11 +89,10 @@ def take(one: Count, now: datetime, *, beyond: bool = False) -> bool:
     """
     if _add(one, beyond):
         return True
-    if _row(one).exists():
-        return False
-    CallTally.objects.get_or_create(
-        agent_id=one.agent, counter=one.counter, period=one.period, defaults={"amount": _so_far(one, now)}
-    )
+    if not _row(one).exists():
+        CallTally.objects.get_or_create(
+            agent_id=one.agent, counter=one.counter, period=one.period, defaults={"amount": _so_far(one, now)}
+        )
     return _add(one, beyond)
 
 
