@@ -150,6 +150,10 @@ class Change:
         """Says what came of a step; `answer` is what the next proposal is told."""
         self._update(step, {"status": StepStatus.OPEN}, status=status, answer=answer, settled_at=self.now)
 
+    def mark_screened(self, step: Step, screened: dict[str, Any]) -> None:
+        """Says what was found in what a step brought."""
+        self._update(step, {}, screened=screened)
+
     def add_action(self, step: Step, **fields: Any) -> Action:
         """Records an action of this step and makes it the task's current one."""
         number = 1 if step.pk is None else step.actions.count() + 1

@@ -96,6 +96,7 @@ class AgentTask(models.Model):
     idempotency_key = models.CharField(max_length=255, blank=True)
     request_digest = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    screened = models.JSONField(null=True, blank=True, help_text="What was found in the goal before anybody read it.")
 
     # Where it stands
     status = models.CharField(max_length=16, choices=TaskStatus, default=TaskStatus.PENDING)
@@ -233,6 +234,7 @@ class Step(models.Model):
         blank=True,
         help_text="What the next proposal is told, where it is not the action's result.",
     )
+    screened = models.JSONField(null=True, blank=True, help_text="What was found in what it brought.")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     settled_at = models.DateTimeField(null=True, blank=True)
 
@@ -253,6 +255,9 @@ class Action(models.Model):
     tool = models.CharField(max_length=64)
     effect = models.CharField(max_length=16)
     arguments = models.JSONField()
+    origins = models.JSONField(
+        default=list, blank=True, help_text="Where each value comes from, where it reaches out of the task."
+    )
     sentence = models.TextField(blank=True, help_text="What will happen, in words for a person.")
     call_digest = models.CharField(max_length=64, help_text="Digest of tool and arguments: finds repeated calls.")
     digest = models.CharField(max_length=64, help_text="Digest of exactly what is to run, and for whom.")

@@ -7,8 +7,12 @@ from typing import Any
 
 # NUL and lone surrogates: PostgreSQL refuses the first in text and jsonb, UTF-8 has no form for the second.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# Invisible in every font, and so able to say to a model what no reviewer sees.
-_INVISIBLE = re.compile("[\U000e0000-\U000e007f\u200b-\u200d\u2060]")
+INVISIBLE = (
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\U000e0000-\U000e0fff]"
+)
+"""A pattern of what is invisible in every font, and so able to say to a model what no reviewer sees."""
+_INVISIBLE = re.compile(INVISIBLE)
 MAX_STORED = 256_000
 """Characters of JSON that one result may take; the rest is cut, and the cut is said."""
 

@@ -117,7 +117,9 @@ def _risk(parking: Parking) -> Risk:
     if parking.kind in (ParkedFor.IN_DOUBT, ParkedFor.RESULT) and parking.action:
         return Risk.HIGH
     if parking.action and parking.action.tool in registry:
-        return Risk.HIGH if registry.get(parking.action.tool).stakes == Stakes.HIGH else Risk.MEDIUM
+        tainted = any(one["tainted"] for one in parking.action.origins)
+        high = registry.get(parking.action.tool).stakes == Stakes.HIGH or tainted
+        return Risk.HIGH if high else Risk.MEDIUM
     return Risk.LOW if parking.kind == ParkedFor.TAKEOVER else Risk.MEDIUM
 
 
@@ -158,6 +160,7 @@ def _shown_step(step: Any) -> dict[str, Any]:
         "said": step.raw,
         "arguments": actions[-1].arguments if actions else step.arguments,
         "answer": step.answer if step.answer is not None else result,
+        "screened": step.screened,
     }
 
 
@@ -172,4 +175,5 @@ def _shown_action(action: Action | None) -> dict[str, Any] | None:
         "digest": action.digest,
         "idempotency_key": action.idempotency_key,
         "precondition": action.precondition,
+        "origins": action.origins,
     }

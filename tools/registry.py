@@ -72,6 +72,14 @@ class Tool:
     stakes: Stakes = Stakes.HIGH
     outward: bool = False
     """A read whose arguments leave the house, such as an address that it opens."""
+    trusted: bool | tuple[str, ...] = False
+    """Did nobody outside the house write what it answers? True for all of it, or JSON Pointers to the parts of which
+    that is so, with `*` for any index or name: ("/total", "/orders/*/customer_id")."""
+    carries: tuple[str, ...] = ()
+    """Arguments that may hold text from anywhere, such as a note for colleagues: they say something and decide
+    nothing."""
+    messages: tuple[str, ...] = ()
+    """Arguments that people outside the house read: looked through before they go out."""
     verify: Verifier | None = None
     reconcile: Reconcile | None = None
     precondition: Precondition | None = None
@@ -104,6 +112,16 @@ class Tool:
         if self.signature is not None:
             return self.signature.normalise(arguments)
         return normalise(self.input_schema, arguments)
+
+    def vouches_for(self, pointer: str) -> bool:
+        """Is the part of its answer that a JSON Pointer selects the house's own?"""
+        if isinstance(self.trusted, bool):
+            return self.trusted
+        parts = pointer.split("/")
+        return any(
+            len(known) <= len(parts) and all(ours in ("*", theirs) for ours, theirs in zip(known, parts, strict=False))
+            for known in (one.split("/") for one in self.trusted)
+        )
 
     def describe(self, arguments: object) -> str:
         """What the call will do, in one line for people; never fails, whatever the arguments are."""
@@ -158,6 +176,9 @@ def tool(
     effect: Effect | Literal["read", "idempotent", "reconcilable", "once"] = Effect.ONCE,
     stakes: Stakes | Literal["low", "high"] = Stakes.HIGH,
     outward: bool = False,
+    trusted: bool | tuple[str, ...] = False,
+    carries: tuple[str, ...] = (),
+    messages: tuple[str, ...] = (),
     verify: Verifier | None = None,
     reconcile: Reconcile | None = None,
     precondition: Precondition | None = None,
@@ -184,6 +205,9 @@ def tool(
             effect=effect,  # type: ignore[arg-type]  # Tool turns the word into the member, or refuses it
             stakes=stakes,  # type: ignore[arg-type]
             outward=outward,
+            trusted=trusted,
+            carries=carries,
+            messages=messages,
             verify=verify,
             reconcile=reconcile,
             precondition=precondition,
@@ -224,6 +248,7 @@ def _mistakes(tool: Tool) -> Iterator[str]:
     if not (math.isfinite(tool.deadline_seconds) and tool.deadline_seconds > 0):
         yield f"deadline_seconds is {tool.deadline_seconds}; give a number of seconds above 0"
     yield from _schema_mistakes(tool)
+    yield from _pointing_mistakes(tool)
     if problem := sentence.problem_with(tool.sentence, tool.input_schema):
         yield problem
 
@@ -237,6 +262,17 @@ def _word_mistakes(tool: Tool) -> Iterator[str]:
     for field, word, known in words:
         if word not in known:
             yield f"{field} is {word!r}; it is one of {', '.join(known)}"
+
+
+def _pointing_mistakes(tool: Tool) -> Iterator[str]:
+    taken = tool.input_schema.get("properties", {})
+    for field, named in (("carries", tool.carries), ("messages", tool.messages)):
+        for name in named:
+            if name not in taken:
+                yield f"{field} has {name!r}, which it does not take; it takes {', '.join(taken) or 'nothing'}"
+    for pointer in () if isinstance(tool.trusted, bool) else tool.trusted:
+        if not pointer.startswith("/"):
+            yield f'trusted has {pointer!r}, which is no JSON Pointer; write "/total", or True for the whole answer'
 
 
 def _schema_mistakes(tool: Tool) -> Iterator[str]:

@@ -14,6 +14,7 @@ from agents.definition.model import (
     Branch,
     BudgetLimits,
     Deadline,
+    Guard,
     Limits,
     Listing,
     ModelsFor,
@@ -21,6 +22,8 @@ from agents.definition.model import (
     Question,
     Recipe,
     RecipeStep,
+    Trigger,
+    Wording,
     length_of,
 )
 from agents.definition.part import JSON
@@ -40,6 +43,7 @@ __all__ = [
     "Comparison",
     "Constraint",
     "Deadline",
+    "Guard",
     "Hours",
     "Limits",
     "Listing",
@@ -48,5 +52,7 @@ __all__ = [
     "Question",
     "Recipe",
     "RecipeStep",
+    "Trigger",
+    "Wording",
     "length_of",
 ]

@@ -19,6 +19,7 @@ from agents.definition import (
     Comparison,
     Constraint,
     Deadline,
+    Guard,
     Hours,
     Limits,
     Listing,
@@ -26,6 +27,8 @@ from agents.definition import (
     Question,
     Recipe,
     RecipeStep,
+    Trigger,
+    Wording,
 )
 from agents.definition.coherence import Finding, check_coherence
 from agents.definition.marked_yaml import Marked, Mistake, Path, Unreadable, shown
@@ -45,6 +48,11 @@ _PARTS: dict[str, type[BaseModel]] = {
     "budget": BudgetLimits,
     "models_for": ModelsFor,
     "confidence": Bands,
+    "guard": Guard,
+    "own_triggers": Trigger,
+    "never_say": Wording,
+    "blocks": Wording,
+    "off_topic": Wording,
     "playbook": Recipe,
     "plan": RecipeStep,
     "unless": Branch,

@@ -282,6 +282,60 @@ class Recipe(Part):
         return match
 
 
+class Wording(Part):
+    """Something that may be written or said: whole words in any case, patterns, or both."""
+
+    why: str = Field(min_length=1, max_length=300)
+    """What it means when it is found, for people."""
+    words: tuple[str, ...] = ()
+    match: tuple[str, ...] = ()
+
+    @field_validator("match")
+    @classmethod
+    def _patterns_are_safe(cls, match: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in match:
+            check_pattern(pattern)
+        return match
+
+    @model_validator(mode="after")
+    def _looks_for_something(self) -> Self:
+        if not any(word.strip() for word in self.words) and not self.match:
+            raise ValueError("say what to look for: words, match, or both")
+        return self
+
+
+class Trigger(Wording):
+    """A wording that hands the task over, whoever it comes from."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+
+
+TriggerName = Literal["person", "anger", "threat", "legal", "competitor", "price", "self_harm"]
+
+
+class Guard(Part):
+    """What the agent looks out for, in what it reads, what people write to it and what it is about to say."""
+
+    untrusted_inputs: tuple[str, ...] = ()
+    """Inputs that hold text of strangers, such as a customer's e-mail: believed as little as an answer of a tool."""
+    triggers: tuple[TriggerName, ...] = ("person", "threat", "legal", "self_harm")
+    """The house's own rules that hand a task over."""
+    own_triggers: tuple[Trigger, ...] = ()
+    never_say: tuple[Wording, ...] = ()
+    """What neither a result nor a message may say unseen, such as promises."""
+    blocks: tuple[Wording, ...] = ()
+    """What is put before a person instead of before the model, wherever it is written."""
+    off_topic: tuple[Wording, ...] = ()
+    """Goals that this agent is not for."""
+    declines: str = Field(
+        default="This is not something that can be done here. Say what else you need, or write “a person” and a "
+        "colleague will look at it.",
+        min_length=1,
+        max_length=1000,
+    )
+    """What the submitter of such a goal reads."""
+
+
 class AgentDefinition(Part):
     """Everything that makes one version of an agent."""
 
@@ -300,6 +354,7 @@ class AgentDefinition(Part):
     limits: Limits = Limits()
     budget: BudgetLimits = BudgetLimits()
     confidence: Bands = Bands()
+    guard: Guard = Guard()
     handover: str = Field(min_length=1)
     """The sentence a submitter reads when the agent hands over."""
     input_schema: dict[str, JSON] | None = None

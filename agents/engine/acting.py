@@ -12,6 +12,7 @@ from agents.engine.identity import action_digest, digest_now, new_key
 from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, park_in_doubt, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
+from agents.engine.provenance import facts_of
 from agents.engine.settling import OUTCOME_UNKNOWN, fail, nothing_happened_yet, record, settle
 from agents.engine.story import Story
 from agents.models import Action, Step
@@ -29,27 +30,34 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
     proposal = next_.proposal
     tool = registry.get(proposal.name) if proposal.name in registry else None
     arguments, problems = _normalised(tool, proposal.arguments)
-    facts = story.facts_about(proposal.name, arguments or {})
+    facts = facts_of(story, next_, tool, arguments)
     if stop := stopped_now(facts):
         with story.change(lease) as change:
             pause(change, stop)
         return
     verdict = judge_action(tool, proposal.name, arguments, proposal.confidence, story.definition, facts, problems)
+    origins = [one.as_json() for one in facts.origins]
     if tool is None or arguments is None or verdict.outcome == "deny":
         with story.change(lease) as change:
             step = _add_step(change, next_, verdict)
             refuse_step(change, step, verdict.code(), verdict.message())
             count_fruitless(change, story)
     elif verdict.outcome == "review":
-        _ask_people(lease, story, next_, tool, arguments, verdict)
+        _ask_people(lease, story, next_, tool, arguments, verdict, origins)
     elif tool.effect == Effect.READ and not any(ceilings(tool.name, arguments, story.definition)):
-        _read(lease, story, next_, tool, arguments, verdict)
+        _read(lease, story, next_, tool, arguments, verdict, origins)
     else:
-        _start_allowed(lease, story, next_, tool, arguments, verdict)
+        _start_allowed(lease, story, next_, tool, arguments, verdict, origins)
 
 
 def _start_allowed(
-    lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
+    lease: Lease,
+    story: Story,
+    next_: Next,
+    tool: Tool,
+    arguments: dict[str, Any],
+    verdict: Verdict,
+    origins: list[dict[str, Any]],
 ) -> None:
     """Writes the start of an allowed call ahead, if it still may start, and calls it."""
     with story.change(lease) as change:
@@ -60,7 +68,7 @@ def _start_allowed(
             pause(change, gate)
             return
         if isinstance(gate, Verdict):
-            _turned_away(change, story, next_, tool, arguments, gate)
+            _turned_away(change, story, next_, tool, arguments, gate, origins)
             return
         action = add_action(
             change,
@@ -70,18 +78,26 @@ def _start_allowed(
             ActionStatus.STARTED,
             flagged=verdict.flagged,
             counted=gate.counted,
+            origins=origins,
             **_attempt(change, tool),
         )
     _call_and_record(lease, story, action, tool)
 
 
 def _turned_away(
-    change: Change, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
+    change: Change,
+    story: Story,
+    next_: Next,
+    tool: Tool,
+    arguments: dict[str, Any],
+    verdict: Verdict,
+    origins: list[dict[str, Any]],
 ) -> None:
     """Between verdict and start something came in between: others used a limit up, a switch was engaged."""
     step = _add_step(change, next_, verdict)
     if verdict.outcome == "review":
-        action = add_action(change, step, tool, arguments, ActionStatus.AWAITING_REVIEW, needs_approval=True)
+        asked = ActionStatus.AWAITING_REVIEW
+        action = add_action(change, step, tool, arguments, asked, needs_approval=True, origins=origins)
         change.park(Parking(ParkedFor.ACTION, reasons_of(verdict), step, action))
         return
     refuse_step(change, step, verdict.code(), verdict.message())
@@ -174,7 +190,15 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
     _call_and_record(lease, story, action, tool)
 
 
-def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict) -> None:
+def _read(
+    lease: Lease,
+    story: Story,
+    next_: Next,
+    tool: Tool,
+    arguments: dict[str, Any],
+    verdict: Verdict,
+    origins: list[dict[str, Any]],
+) -> None:
     """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened."""
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(tool))
     outcome = calling.call(lease, tool, arguments, context)
@@ -187,6 +211,7 @@ def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[s
             arguments,
             ActionStatus.STARTED,
             flagged=verdict.flagged,
+            origins=origins,
             idempotency_key=context.idempotency_key,
             started_at=change.now,
             attempts=1,
@@ -195,13 +220,19 @@ def _read(lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[s
 
 
 def _ask_people(
-    lease: Lease, story: Story, next_: Next, tool: Tool, arguments: dict[str, Any], verdict: Verdict
+    lease: Lease,
+    story: Story,
+    next_: Next,
+    tool: Tool,
+    arguments: dict[str, Any],
+    verdict: Verdict,
+    origins: list[dict[str, Any]],
 ) -> None:
     precondition = _fingerprint(lease, tool, arguments)
     with story.change(lease) as change:
         step = _add_step(change, next_, verdict)
         if verdict.hand_over:
-            action = add_action(change, step, tool, arguments, ActionStatus.PROPOSED)
+            action = add_action(change, step, tool, arguments, ActionStatus.PROPOSED, origins=origins)
             hand_over(change, story.definition, reasons_of(verdict), step=step, action=action)
             return
         action = add_action(
@@ -212,6 +243,7 @@ def _ask_people(
             ActionStatus.AWAITING_REVIEW,
             needs_approval=True,
             precondition=precondition,
+            origins=origins,
         )
         change.park(Parking(ParkedFor.ACTION, reasons_of(verdict), step, action))
 
@@ -242,6 +274,7 @@ def _ask_again(
         ActionStatus.AWAITING_REVIEW,
         needs_approval=True,
         precondition=precondition,
+        origins=action.origins,
     )
     difference = {
         "approved": {"digest": action.approved_digest, "precondition": action.precondition},

@@ -6,8 +6,9 @@ from typing import Any
 from agents.changes import Change, Parking
 from agents.engine.gate import pause
 from agents.engine.leases import Lease
-from agents.engine.parking import hand_over, reason, reasons_of, refuse_step
+from agents.engine.parking import ask_submitter, hand_over, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
+from agents.engine.provenance import secrets_here
 from agents.engine.story import Story
 from agents.llm.base import Proposal
 from agents.models import Step
@@ -24,6 +25,10 @@ KINDS = {
     "ask": StepKind.ASK,
     "escalate": StepKind.ESCALATE,
 }
+
+
+TOLD = {"finish": "result", "ask": "question"}
+"""What of a control call the submitter reads."""
 
 
 def control(lease: Lease, story: Story, next_: Next) -> None:
@@ -79,7 +84,8 @@ def _judge(story: Story, proposal: Proposal) -> Verdict:
     schema = story.definition.result_schema
     if proposal.name == "finish" and schema:
         problems = validate(schema, proposal.arguments["result"])
-    return judge_control(proposal.name, proposal.confidence, story.definition, problems)
+    said = proposal.arguments.get(TOLD.get(proposal.name, ""))
+    return judge_control(proposal.name, proposal.confidence, story.definition, problems, said, secrets_here())
 
 
 def _accept_plan(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
@@ -99,12 +105,7 @@ def _accept_finish(change: Change, story: Story, step: Step, verdict: Verdict) -
 
 
 def _accept_question(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
-    question = (step.arguments or {})["question"]
-    change.set(invalid_in_a_row=0)
-    if change.end_if_canceled():
-        return
-    change.move(TaskStatus.NEEDS_INPUT, question=question)
-    change.event("question.asked", step=step.number, question=question)
+    ask_submitter(change, step, (step.arguments or {})["question"])
 
 
 def _accept_escalation(change: Change, story: Story, step: Step, verdict: Verdict) -> None:

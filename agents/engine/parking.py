@@ -7,7 +7,7 @@ from agents.definition import AgentDefinition
 from agents.models import Action, Step
 from agents.policy.verdict import Verdict
 from agents.spending.errors import BudgetReached
-from agents.states import ActionStatus, ParkedFor, StepStatus
+from agents.states import ActionStatus, ParkedFor, StepStatus, TaskStatus
 
 
 def reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
@@ -34,6 +34,15 @@ def hand_over(
     """Parks the task for a person. The submitter reads the agent's sentence, and `told`: what could not be done."""
     notice = " ".join(part for part in (definition.handover, told) if part)
     change.park(Parking(kind, reasons, step, action, evidence or {}, budget), notice=notice)
+
+
+def ask_submitter(change: Change, step: Step, question: str) -> None:
+    """Parks the task for its submitter, with a question."""
+    change.set(invalid_in_a_row=0)
+    if change.end_if_canceled():
+        return
+    change.move(TaskStatus.NEEDS_INPUT, question=question)
+    change.event("question.asked", step=step.number, question=question)
 
 
 def park_limit(change: Change, definition: AgentDefinition) -> None:

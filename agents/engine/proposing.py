@@ -8,11 +8,12 @@ from agents.engine.clock import patient_backoff
 from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, park_budget, reason
 from agents.engine.story import Story
+from agents.engine.watching import watch
 from agents.llm.base import InvalidProposal, NoProposal, PlanStep, Proposal, Unavailable
 from agents.llm.chain import propose
 from agents.references import MalformedReference, UnresolvedReference, resolve
 from agents.spending.errors import BudgetReached, NotYet
-from agents.spending.proposers import chain_seconds, proposers, purpose_of
+from agents.spending.proposers import chain_seconds, proposers, purpose_of, second_tier
 from agents.states import StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
 
@@ -51,6 +52,8 @@ def next_proposal(lease: Lease, story: Story) -> Next | None:
 def _ask(lease: Lease, story: Story) -> Next | None:
     request = story.request()
     try:
+        if watch(lease, story, second_tier(story.task, story.definition)):
+            return None
         chain = proposers(story.task, story.definition, purpose_of(request))
         with lease.waiting(chain_seconds(story.definition)):
             proposal = propose(request, chain)

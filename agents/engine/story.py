@@ -56,6 +56,8 @@ class Story:
     task: AgentTask
     definition: AgentDefinition
     past: list[PastStep]
+    looked_at: int = 0
+    """The newest step of which somebody has looked at what it brought."""
 
     @contextmanager
     def change(self, lease: Lease) -> Iterator[Change]:

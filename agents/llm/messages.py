@@ -6,13 +6,14 @@ task's past alone, so that one turn's request begins with the one before it and 
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agents.llm.base import Guidance, PastCall, PlanStep, ProposalRequest, error_of
 from agents.references import MalformedReference, find_references
-from agents.storable import storable_text
+from agents.storable import storable_text, visible_text
 
 RULES = """\
 How you work here:
@@ -48,6 +49,9 @@ MARKS = 50
 """Tokens that the marks around a result take, and the sentence where it is shortened."""
 SAID = 2_000
 """Characters that are shown of an answer that was no legal call."""
+
+
+_MARK = re.compile(r"<\s*/?\s*(?:goal|inputs|result|answer|guidance)\s*-", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -104,15 +108,19 @@ def conversation(request: ProposalRequest, result_tokens: int = RESULT_TOKENS) -
 
 
 def block(kind: str, text: str) -> str:
-    """The text verbatim between marks that it can't contain: their code is the digest of the text itself."""
-    text = storable_text(text)
+    """The text between marks that it can't contain: their code is the digest of the text itself.
+
+    It is verbatim but for two things: characters that nobody would see are left out, and what looks like a mark of
+    ours is spoilt, whatever its code.
+    """
+    text = _MARK.sub(lambda mark: mark[0].replace("<", "‹"), visible_text(text))
     code = hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:16]
     return f"<{kind}-{code}>\n{text}\n</{kind}-{code}>"
 
 
 def compact(value: object) -> str:
     """JSON as it is sent: the same value is always the same text, whichever database it came from."""
-    return storable_text(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    return visible_text(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
 
 
 def tokens(text: str) -> int:

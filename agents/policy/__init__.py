@@ -8,6 +8,7 @@ from agents.policy.deadlines import Times, times_for
 from agents.policy.facts import Denial, Facts
 from agents.policy.judge import judge_action, judge_control
 from agents.policy.plan import judge_plan
+from agents.policy.provenance import Origin
 from agents.policy.repeats import call_digest
 from agents.policy.standing import denied_now, still_denied, stopped_now
 from agents.policy.verdict import Reason, Verdict
@@ -15,6 +16,7 @@ from agents.policy.verdict import Reason, Verdict
 __all__ = [
     "Denial",
     "Facts",
+    "Origin",
     "Quorum",
     "Reason",
     "Times",

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from agents.policy.provenance import Origin
+
 
 @dataclass(frozen=True)
 class Denial:
@@ -48,3 +50,12 @@ class Facts:
     """How many of the last steps in a row brought no result that was not there before."""
     plan_lengths: tuple[int, ...] = ()
     """How many steps each accepted plan had, oldest first, since a person last gave guidance."""
+    origins: tuple[Origin, ...] = ()
+    """Where each value of the call in question comes from; empty where nobody asks, as for a read inside the house."""
+    scope: Mapping[str, int] | None = None
+    """How often each tool may still be called by the plan that was fixed before untrusted text was read, or that a
+    person approved since; None while the proposer has read nothing untrusted."""
+    by_recipe: bool = False
+    """Is the call in question a recipe's, which is the house's own plan and no model's?"""
+    secrets: frozenset[str] = frozenset()
+    """Values that must not be said to anybody, whatever the call."""

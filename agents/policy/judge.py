@@ -14,9 +14,11 @@ from agents.policy.facts import Facts
 from agents.policy.limits import check_steps_left
 from agents.policy.loops import check_loops
 from agents.policy.repeats import call_digest, check_repeats
+from agents.policy.saying import check_messages, check_saying
 from agents.policy.schema import check_arguments
 from agents.policy.scope import check_scope
 from agents.policy.stakes import check_stakes
+from agents.policy.taint import check_taint
 from agents.policy.verdict import Reason, Verdict
 from tools.registry import Tool
 from tools.schema import Problem
@@ -49,15 +51,23 @@ def judge_action(
 
 
 def judge_control(
-    name: str, confidence: float, definition: AgentDefinition, problems: Sequence[Problem] = ()
+    name: str,
+    confidence: float,
+    definition: AgentDefinition,
+    problems: Sequence[Problem] = (),
+    said: Any = None,
+    secrets: frozenset[str] = frozenset(),
 ) -> Verdict:
     """The verdict on `finish`, `ask` or `escalate`; of a plan, only what its confidence says.
 
-    `problems` are what the agent's result schema has against a result.
+    `problems` are what the agent's result schema has against a result. `said` is what would be told to the submitter:
+    a result that should not be is reviewed, and with a question like that the task is handed over.
     """
     reasons = [Reason("schema.invalid", f"{name}: {problem}", "deny") for problem in problems]
     if name in JUDGED_BY_CONFIDENCE:
         reasons += check_confidence(confidence, definition.confidence)
+    if said is not None:
+        reasons += check_saying(said, definition, secrets, "review" if name == "finish" else "hand_over")
     return Verdict.of(reasons)
 
 
@@ -72,4 +82,6 @@ def _rules(
     yield from check_scope(tool, definition, facts)
     yield from check_steps_left(facts)
     yield from check_stakes(tool)
+    yield from check_taint(tool, arguments, facts)
+    yield from check_messages(tool, arguments, definition, facts.secrets)
     yield from check_confidence(confidence, definition.confidence)

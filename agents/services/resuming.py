@@ -26,6 +26,7 @@ from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
 from agents.models import Action, AgentTask, Step
 from agents.policy import judge_action
+from agents.policy.provenance import after_edit
 from agents.services.submitting import FURTHEST_START, read_text, resume
 from agents.spending import budgets
 from agents.spending.limits import Budget, Most, Scope
@@ -320,6 +321,7 @@ def _replaced(change: Change, action: Action, arguments: dict[str, Any], precond
         ActionStatus.AWAITING_REVIEW,
         needs_approval=True,
         precondition=precondition,
+        origins=after_edit(action.origins, action.arguments, arguments),
     )
 
 
@@ -331,6 +333,7 @@ def _approved_again(change: Change, action: Action, decision: int, **fields: Any
         action.arguments,
         ActionStatus.AWAITING_REVIEW,
         needs_approval=True,
+        origins=action.origins,
         **fields,
     )
     change.move_action(again, ActionStatus.APPROVED, approval=decision, approved_digest=again.digest)

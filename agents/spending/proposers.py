@@ -5,6 +5,7 @@ import os
 from django.conf import settings
 
 from agents.definition import AgentDefinition, Purpose
+from agents.guard.second import SecondTier
 from agents.llm import providers
 from agents.llm.asking import Bounds, Model
 from agents.llm.base import ProposalRequest, Proposer
@@ -30,6 +31,15 @@ def proposers(task: AgentTask, definition: AgentDefinition, purpose: Purpose) ->
     """The proposers of this turn, in their order. Their calls are recorded for the task's next step."""
     ledger = Ledger(task, purpose, task.steps_taken + 1)
     return tuple(proposer(name, ledger, bounds()) for name in definition.chain(purpose))
+
+
+def second_tier(task: AgentTask, definition: AgentDefinition) -> SecondTier | None:
+    """The model that screens what this agent reads, where it names one; its calls are in the same ledger."""
+    name = definition.models_for.screening
+    if name is None:
+        return None
+    ledger = Ledger(task, "screening", task.steps_taken + 1)
+    return SecondTier(definition, proposer(name, ledger, bounds()))
 
 
 def proposer(name: str, ledger: Ledger, within: Bounds) -> Proposer:

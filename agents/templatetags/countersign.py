@@ -9,12 +9,14 @@ from typing import Any
 
 from django import template
 
+from agents.storable import INVISIBLE
 from tools.registry import registry
 
 register = template.Library()
 
 # Turns the reading order of what follows, so that a page would show something else than what is there.
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]")
+_UNSEEN = re.compile(INVISIBLE)
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 TONES = {
@@ -97,6 +99,12 @@ def visible(text: Any) -> str:
 
 
 @register.filter
+def exact(text: Any) -> str:
+    """Text that somebody is about to approve: what could not be seen in it stands there as its code."""
+    return _UNSEEN.sub(lambda match: f"\\u{{{ord(match[0]):x}}}", visible(text))
+
+
+@register.filter
 def cut(text: str, limit: int | str) -> str:
     """The beginning of a long text, and how long it is in all."""
     limit = int(limit)
@@ -140,6 +148,12 @@ def is_text(value: Any) -> bool:
 @register.filter
 def is_object(value: Any) -> bool:
     return isinstance(value, Mapping)
+
+
+@register.filter
+def of(mapping: Mapping[str, Any], name: str) -> Any:
+    """What a mapping has under a name that stands in a variable."""
+    return mapping.get(name)
 
 
 @register.filter

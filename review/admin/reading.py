@@ -37,6 +37,8 @@ class ReviewPage:
     question: str
     reasons: list[dict[str, Any]]
     action: dict[str, Any] | None
+    origins: dict[str, list[dict[str, Any]]]
+    """Where the values of each argument come from, those from outside first."""
     plan: list[dict[str, Any]]
     steps: list[dict[str, Any]]
     steps_left_out: int
@@ -64,6 +66,7 @@ def read_review(request: ReviewRequest, person: Person) -> ReviewPage:
         question=_question(request, evidence),
         reasons=request.reasons,
         action=shown.get("action"),
+        origins=_origins(shown.get("action") or {}),
         plan=_plan(request, shown),
         steps=steps[-STEPS_SHOWN:],
         steps_left_out=max(len(steps) - STEPS_SHOWN, 0),
@@ -118,8 +121,17 @@ def tool_of(request: ReviewRequest) -> Tool | None:
 
 def _question(request: ReviewRequest, evidence: dict[str, Any]) -> str:
     if request.kind == Kind.RESULT and request.action_id is None:
-        return "The agent is not sure of its result"
+        return "This is the agent's result, before anybody reads it"
     return QUESTIONS[Kind(request.kind)]
+
+
+def _origins(action: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in sorted(action.get("origins") or (), key=lambda one: not one["tainted"]):
+        name, _, inside = one["at"].removeprefix("/").partition("/")
+        name = name.replace("~1", "/").replace("~0", "~")
+        found.setdefault(name, []).append({**one, "inside": inside})
+    return found
 
 
 def _plan(request: ReviewRequest, shown: dict[str, Any]) -> list[dict[str, Any]]:

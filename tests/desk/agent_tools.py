@@ -169,7 +169,7 @@ def _register(name: str, **declared: Any) -> None:
     tool(name=name, sentence=f"{name} {{what}}", **declared)(_effect(name))
 
 
-tool(name="look", effect="read", stakes="low", sentence="look at {what}", deadline_seconds=60)(_look)
+tool(name="look", effect="read", stakes="low", trusted=True, sentence="look at {what}", deadline_seconds=60)(_look)
 for _name in ("idempotent", "reconcilable", "once"):
     _declared: dict[str, Any] = {"effect": _name, "verify": VERIFIED, "deadline_seconds": 60}
     if _name == "reconcilable":

@@ -31,7 +31,11 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 # Reads
 
 
-@tool(effect="read", stakes="low", sentence="Look up order {order_id}")
+# What the books say of an order. Names, addresses and what the carrier writes are other people's text.
+BOOKS = ("order_id", "customer_id", "status", "placed_on", "currency", "total", "paid", "refunded", "refundable")
+
+
+@tool(effect="read", stakes="low", trusted=tuple(f"/{name}" for name in BOOKS), sentence="Look up order {order_id}")
 def get_order(order_id: str) -> dict[str, Any]:
     """Look up one order: its status, lines, total, what was paid and refunded, its address and its shipment.
 
@@ -41,7 +45,12 @@ def get_order(order_id: str) -> dict[str, Any]:
     return reading.order_in_full(reading.order(order_id))
 
 
-@tool(effect="read", stakes="low", sentence="Find the orders of {customer}")
+@tool(
+    effect="read",
+    stakes="low",
+    trusted=("/count", *(f"/orders/*/{name}" for name in BOOKS)),
+    sentence="Find the orders of {customer}",
+)
 def find_orders(customer: Line, limit: Annotated[int, Field(ge=1, le=50)] = 10) -> dict[str, Any]:
     """Find the orders of a customer, newest first. Several customers may have similar names.
 
@@ -55,7 +64,12 @@ def find_orders(customer: Line, limit: Annotated[int, Field(ge=1, le=50)] = 10) 
     return {"count": found.count(), "orders": [reading.order_summary(order) for order in shown]}
 
 
-@tool(effect="read", stakes="low", sentence="Look up customer {customer_id}")
+@tool(
+    effect="read",
+    stakes="low",
+    trusted=("/customer_id", "/customer_since", "/orders", "/spent"),
+    sentence="Look up customer {customer_id}",
+)
 def get_customer(customer_id: str) -> dict[str, Any]:
     """Look up one customer: name, e-mail address, phone, address, and what they have bought so far.
 
@@ -95,7 +109,7 @@ def track_shipment(order_id: str) -> dict[str, Any]:
     }
 
 
-@tool(effect="read", stakes="low", sentence="Read the shop's policy")
+@tool(effect="read", stakes="low", trusted=True, sentence="Read the shop's policy")
 def read_policy(topic: str = "") -> dict[str, Any]:
     """Read how the shop treats its customers: refunds, returns, delivery, addresses, messages.
 
@@ -110,7 +124,7 @@ def read_policy(topic: str = "") -> dict[str, Any]:
     return {"sections": found}
 
 
-@tool(effect="read", stakes="low", sentence="Check the stock of {sku}")
+@tool(effect="read", stakes="low", trusted=True, sentence="Check the stock of {sku}")
 def check_stock(sku: str) -> dict[str, Any]:
     """Ask the warehouse how many pieces of a product it has.
 
@@ -233,6 +247,7 @@ def _books(arguments: dict[str, Any]) -> JSON:
     reconcile=_did_refund,
     verify=all_of(has("refund_id"), read_back(_refund_stands, "the refund is in the shop's books")),
     precondition=_books,
+    carries=("reason",),
     sentence="Refund {amount} EUR for order {order_id}: {reason}",
 )
 def issue_refund(order_id: str, amount: Euros, reason: Text, *, context: ToolContext) -> dict[str, Any]:
@@ -253,6 +268,7 @@ def issue_refund(order_id: str, amount: Euros, reason: Text, *, context: ToolCon
     effect="once",
     stakes="high",
     verify=has("message_id"),
+    messages=("subject", "body"),
     sentence="Write to customer {customer_id}, “{subject}”: {body}",
 )
 def send_message(customer_id: str, subject: Line, body: Text, *, context: ToolContext) -> dict[str, Any]:
@@ -280,6 +296,7 @@ def send_message(customer_id: str, subject: Line, body: Text, *, context: ToolCo
     effect="idempotent",
     stakes="low",
     verify=all_of(no_error_in_body(), has("body.canceled_at")),
+    carries=("reason",),
     sentence="Cancel the shipment of order {order_id}: {reason}",
 )
 def cancel_shipment(order_id: str, reason: Text, *, context: ToolContext) -> JSON:
