@@ -16,7 +16,7 @@ CODE = config review agents tools
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev bench bench-growth chaos chaos-quick
+.PHONY: help run manage test test-services lint format deploy-check check lock clean venv venv-dev bench bench-growth chaos chaos-quick attack
 
 help:
 	@echo "make run             start Countersign here, on SQLite, with a demo (PORT=8001, HOST=…, DATA=folder, DEMO=no)"
@@ -29,6 +29,7 @@ help:
 	@echo "make bench           Countersign beside what people would use instead (BENCH='--quick', 'overhead', '--help', …)"
 	@echo "make bench-growth    what pages and the queue cost at a thousand and a million finished tasks (BENCH=…)"
 	@echo "make chaos           break everything around Countersign, and check that it keeps its promises (CHAOS='--help', …)"
+	@echo "make attack          a model that is entirely an attacker's, and what it gets done: nothing"
 	@echo "make clean           remove the virtual environment and what tools left (never the data folder)"
 
 venv:
@@ -92,3 +93,6 @@ chaos: venv
 chaos-quick: venv
 	@$(PYTHON_RUN) -m chaos --tasks 100 --seconds 20 --workers 2 --seed 1 $(CHAOS)
 	@$(PYTHON_RUN) -m chaos --tasks 50 --seconds 20 --embedded --seed 1 $(CHAOS)
+
+attack: venv
+	@$(PYTHON_RUN) manage.py attack

@@ -13,7 +13,7 @@ os.environ.update(
     SECRET_KEY="for-tests-only-" + "0123456789abcdef" * 3,
     ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
     COUNTERSIGN_PLAIN_HTTP="true",
-    COUNTERSIGN_APPS="tools.examples.shop,tests.desk",
+    COUNTERSIGN_APPS="tools.examples.shop,tests.desk,attacks",
     COUNTERSIGN_DEMO="false",
     COUNTERSIGN_API_REQUESTS_PER_MINUTE="1000000",
     LOG_LEVEL="WARNING",
