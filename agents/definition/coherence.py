@@ -41,6 +41,7 @@ def check_coherence(data: object, tools: Mapping[str, Tool]) -> Iterator[Finding
             yield from check_constraint(constraint, ("constraints", index), data, agent)
     yield from _check_first_matches(data, "approvals", agent)
     yield from _check_first_matches(data, "deadlines", agent)
+    yield from _check_untrusted_inputs(data)
     recipes = [(index, one) for index, one in enumerate(_list(data, "playbook")) if isinstance(one, Mapping)]
     if recipes and "models" in data and "playbook" not in _list(data, "models"):
         yield ("models",), 'there are recipes and the chain has no "playbook", so they would never be used; add it'
@@ -77,6 +78,14 @@ def _check_schemas(data: Mapping[str, Any]) -> Iterator[Finding]:
             continue
         if key == "input_schema" and schema.get("type") != "object":
             yield (key,), "the inputs of a task are an object: say type: object"
+
+
+def _check_untrusted_inputs(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """A misspelt one would be believed."""
+    inputs = _map(_map(data, "input_schema"), "properties")
+    for index, name in enumerate(_list(data.get("guard"), "untrusted_inputs")):
+        if isinstance(name, str) and inputs and name not in inputs:
+            yield ("guard", "untrusted_inputs", index), f"no input is called {name!r}" + _did_you_mean(name, inputs)
 
 
 def _check_first_matches(data: Mapping[str, Any], key: str, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:

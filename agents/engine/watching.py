@@ -70,12 +70,12 @@ def _news(story: Story) -> Iterator[News]:
     if not story.past and guided_after < 0 and not story.task.screened:
         yield News(_text(story.task.goal, story.task.inputs), None, by_people=True)
     for one in story.past:
-        if one.step.screened is not None or one.step.number <= guided_after:
+        if one.step.screened is not None or one.step.number <= max(guided_after, story.looked_at):
             continue  # It has been looked at, or a person has since read it and spoken.
         if one.step.kind == StepKind.ASK and one.step.status == StepStatus.DONE:
             declined = one.step.proposer == SCREENING
             yield News(_text((one.step.answer or {}).get("answer")), one.step, by_people=True, declined=declined)
-        elif _is_news_of_a_tool(one) and one.step.number > story.looked_at:
+        elif _is_news_of_a_tool(one):
             yield News(_text(one.result), one.step, by_people=False)
     story.looked_at = story.past[-1].step.number if story.past else 0
 

@@ -63,8 +63,9 @@ def mark(text: str, start: int, end: int, covered: bool = False) -> str:
     """The words around a place, with the place in marks."""
     hit = text[start:end]
     shown = f"{hit[:3]}…" if covered else hit[: 2 * AROUND]
-    before, after = text[max(start - AROUND, 0) : start], text[end : end + AROUND]
-    left, right = "…" if start > AROUND else "", "…" if end + AROUND < len(text) else ""
+    after = "" if covered else text[end : end + AROUND]  # A secret may go on there.
+    before = text[max(start - AROUND, 0) : start]
+    left, right = "…" if start > AROUND else "", "…" if end + len(after) < len(text) else ""
     return " ".join(f"{left}{before}⟦{shown}⟧{after}{right}".split())
 
 

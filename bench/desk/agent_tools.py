@@ -8,7 +8,7 @@ from tools.registry import tool
 from tools.verifiers import has
 
 
-@tool(effect="read", stakes="low", sentence="Look up {order}")
+@tool(effect="read", stakes="low", trusted=True, sentence="Look up {order}")
 def look_up(order: str) -> dict[str, Any]:
     """Look up one order.
 
@@ -18,7 +18,7 @@ def look_up(order: str) -> dict[str, Any]:
     return {"order": order, "total": 42}
 
 
-@tool(effect="idempotent", stakes="low", verify=has("order"), sentence="Note {order}")
+@tool(effect="idempotent", stakes="low", trusted=True, verify=has("order"), sentence="Note {order}")
 def note(order: str, *, context: ToolContext) -> dict[str, Any]:
     """Note one order.
 
@@ -28,7 +28,7 @@ def note(order: str, *, context: ToolContext) -> dict[str, Any]:
     return {"order": order, "total": 42}
 
 
-@tool(effect="idempotent", stakes="high", verify=has("started"), sentence="Sign {order}")
+@tool(effect="idempotent", stakes="high", trusted=True, verify=has("started"), sentence="Sign {order}")
 def sign(order: str, *, context: ToolContext) -> dict[str, Any]:
     """Sign one order, and say when: monotonic seconds, which all processes of a host share.
 
