@@ -5,27 +5,43 @@ import sys
 import tempfile
 from pathlib import Path
 
-if __name__ == "__main__":
+KEPT = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "TZ")
+"""All else of the environment names this installation's data, keys and servers, and none of it may be reached."""
+
+
+def main() -> int:
     with tempfile.TemporaryDirectory(prefix="countersign-attack-") as folder:
-        # Nothing of this installation is reached: no settings file, no database, no broker, no key, no app of its own.
-        for name in [name for name in os.environ if name.startswith(("ANTHROPIC_", "OPENAI_", "SENTRY_", "REDIS_"))]:
-            del os.environ[name]
+        database = Path(folder) / "attack.sqlite3"
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        os.environ.clear()
         os.environ.update(
+            environment,
             COUNTERSIGN_ENV_FILE=os.devnull,
             COUNTERSIGN_APPS="tools.examples.shop,attacks",
-            DATABASE_URL=f"sqlite:///{Path(folder) / 'attack.sqlite3'}",
+            DATABASE_URL=f"sqlite:///{database}",
             DJANGO_SETTINGS_MODULE="config.settings",
             SECRET_KEY="for-attacks-only-" + "0123456789abcdef" * 3,
             ALLOWED_HOSTS="localhost",
             COUNTERSIGN_PLAIN_HTTP="true",
             LOG_LEVEL="CRITICAL",
         )
-        import django
+        return _play(database)
 
-        django.setup()
-        from django.core.management import call_command
 
-        call_command("migrate", verbosity=0)
-        from attacks.report import report
+def _play(database: Path) -> int:
+    import django
 
-        sys.exit(report(sys.stdout.write))
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    if Path(settings.DATABASES["default"]["NAME"]) != database:
+        raise SystemExit("The attacks would not run in a database of their own, so they don't run.")
+    call_command("migrate", verbosity=0)
+    from attacks.report import report
+
+    return report(lambda text: print(text, end="", flush=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
