@@ -85,7 +85,7 @@ def _is_news_of_a_tool(past: PastStep) -> bool:
 
 
 def _triggers(news: News, story: Story) -> tuple[Finding, ...]:
-    names = story.definition.guard.triggers
+    names: tuple[str, ...] = story.definition.guard.triggers
     if news.declined:
         names = (*names, WAY_TO_A_PERSON)
     return tuple(find_triggers(news.text, story.definition, dict.fromkeys(names)))
