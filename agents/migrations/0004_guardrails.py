@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0002_deadline_and_budget'),
+        ('agents', '0003_rules'),
     ]
 
     operations = [
