@@ -19,6 +19,7 @@ from agents import signals, tallies
 from agents.audit import chain
 from agents.errors import IllegalChange, Stale
 from agents.models import Action, AgentTask, Step, TaskEvent
+from agents.queue import next_turn
 from agents.states import (
     ACTION_CHANGES,
     FINAL,
@@ -81,6 +82,8 @@ class Change:
             fields = {"worker": "", "lease_until": None} | fields
         if to != TaskStatus.NEEDS_REVIEW:
             fields = {"parked_for": "", "owner": None, "budget": ""} | fields
+        if to in (TaskStatus.PENDING, TaskStatus.WAITING):
+            fields = {"turn": next_turn(self.task.submitted_by_id, self.task.priority)} | fields
         if to == TaskStatus.PENDING:
             fields = {"queued_at": self.now, "wake_at": None, "notice": "", "question": ""} | fields
         if to in FINAL:
@@ -108,7 +111,9 @@ class Change:
         """
         if self.end_if_canceled():
             return
-        self.move(TaskStatus.NEEDS_REVIEW, parked_for=parking.kind, notice=notice, budget=parking.budget)
+        self.move(
+            TaskStatus.NEEDS_REVIEW, parked_for=parking.kind, notice=notice, budget=parking.budget, on_record=True
+        )
         self.write_rows()
         signals.task_parked.send(sender=AgentTask, change=self, parking=parking)
 

@@ -132,6 +132,9 @@ class AgentTask(models.Model):
     fencing_token = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
+    turn = models.PositiveBigIntegerField(
+        default=0, editable=False, help_text="Its place in line. The tasks of one submitter have rising ones."
+    )
     queued_at = models.DateTimeField(db_default=Now(), editable=False)
     lapses = models.PositiveSmallIntegerField(
         default=0, help_text="How often a worker was lost with it since the last recorded progress."
@@ -141,6 +144,7 @@ class AgentTask(models.Model):
     )
     unanswered_since = models.DateTimeField(null=True, blank=True, help_text="Since when none could be reached.")
     budget = models.CharField(max_length=48, blank=True, help_text="The budget that it is parked for.")
+    on_record = models.BooleanField(default=False, help_text="People were asked about it, so it is kept for good.")
     event_count = models.PositiveIntegerField(default=0)
     journal_head = models.CharField(max_length=64, blank=True, help_text="The hash of the journal's last line.")
 
@@ -156,9 +160,21 @@ class AgentTask(models.Model):
         indexes = [
             # The queue itself: small, whatever the number of finished tasks.
             models.Index(
-                fields=["priority", "queued_at"],
+                fields=["priority", "turn", "queued_at"],
                 name="task_claimable",
                 condition=Q(status__in=sorted(CLAIMABLE)),
+            ),
+            # Which turn is called, and which one its submitter has last: see agents.queue.
+            models.Index(fields=["priority", "turn"], name="task_turn_called", condition=Q(status="pending")),
+            models.Index(
+                fields=["submitted_by", "priority", "turn"],
+                name="task_turn_of_submitter",
+                condition=Q(status__in=sorted(CLAIMABLE)),
+            ),
+            models.Index(
+                fields=["finished_at"],
+                name="task_removable",
+                condition=Q(finished_at__isnull=False, on_record=False),
             ),
             models.Index(fields=["status", "-id"], name="task_by_status"),
             models.Index(fields=["submitted_by", "-id"], name="task_by_submitter"),
@@ -353,12 +369,14 @@ class TaskEvent(models.Model):
 class AuditCheckpoint(models.Model):
     """The heads of the journals that grew since the checkpoint before, kept so that a missing end shows.
 
+    A removal names the journals that were removed with their tasks. See agents.retention.
     Each root is over the root before it, so that the latest one, told to somebody outside, vouches for all.
     """
 
     at = models.DateTimeField(db_default=Now(), editable=False)
     tasks = models.PositiveIntegerField(help_text="How many journals grew.")
-    heads = models.JSONField(help_text="Task, number and hash of the last line of each.")
+    heads = models.JSONField(help_text="Key, task, number and hash of the last line of each.")
+    removal = models.BooleanField(default=False, help_text="These journals were removed.")
     previous_root = models.CharField(max_length=64, blank=True, unique=True)
     root = models.CharField(max_length=64)
     low = models.PositiveBigIntegerField(help_text="All lines up to this key are covered for good.")

@@ -146,6 +146,11 @@ COUNTERSIGN_SLOTS = whole("COUNTERSIGN_SLOTS", 16 if _on_sqlite else 500, at_lea
 # How long a worker owns a task without a sign of life, and works on it before others get their turn.
 COUNTERSIGN_LEASE_SECONDS = seconds("COUNTERSIGN_LEASE_SECONDS", 30)
 COUNTERSIGN_SLICE_SECONDS = seconds("COUNTERSIGN_SLICE_SECONDS", 5)
+# For how many days a finished task is kept that nobody was asked about; 0 is for ever.
+COUNTERSIGN_KEEP_TASKS_DAYS = whole("COUNTERSIGN_KEEP_TASKS_DAYS", 0)
+# How many tasks of one agent, and of one submitter, run at once in all workers together; 0 is no limit.
+COUNTERSIGN_RUNNING_PER_AGENT = whole("COUNTERSIGN_RUNNING_PER_AGENT", 0)
+COUNTERSIGN_RUNNING_PER_SUBMITTER = whole("COUNTERSIGN_RUNNING_PER_SUBMITTER", 0)
 # How often each worker looks for tasks that nobody was told of.
 COUNTERSIGN_SWEEP_SECONDS = seconds("COUNTERSIGN_SWEEP_SECONDS", 1)
 # How long after an action's deadline its first call may still be under way.

@@ -101,7 +101,9 @@ class ModelCallAdmin(ReadOnlyAdmin):
 
     @admin.display(description="For")
     def about(self, call: ModelCall) -> str:
-        return f"Task {call.task_id}, step {call.step_number}" if call.task_id else "A probe"
+        if call.task_id:
+            return f"Task {call.task_id}, step {call.step_number}"
+        return "A probe" if call.purpose == ModelCall.Purpose.PROBE else "A task that was removed"
 
     @admin.display(description="Status")
     def state(self, call: ModelCall) -> str:

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 EVERY = timedelta(minutes=10)
 RULES = "countersign.checkpoint.1"
+REMOVAL_RULES = "countersign.removal.1"
 LINES_AT_ONCE = 20_000
 """Lines of the journal that one checkpoint looks at; after a long pause there are several."""
 
@@ -29,7 +30,7 @@ Head = list[Any]
 
 def checkpoint_if_due() -> None:
     """For the sweeper of each process: whoever comes first writes it."""
-    if AuditCheckpoint.objects.filter(at__gt=timezone.now() - EVERY).exists():
+    if AuditCheckpoint.objects.filter(at__gt=timezone.now() - EVERY, removal=False).exists():
         return
     while checkpoint():
         pass
@@ -54,13 +55,25 @@ def checkpoint() -> bool:
     if is_part and position.low > found[-1][0]:
         # What is known to be settled beyond this part stays known, so that the next part can follow at once.
         position = Position(found[-1][0], position.low, was.marked or 0)
-    _write(heads, last.root if last else "", position)
+    try:
+        with transaction.atomic():
+            _write(heads, last.root if last else "", position)
+    except IntegrityError:
+        pass  # Another process wrote it a moment ago.
     return is_part and position.low > was.low
 
 
-def root_of(previous_root: str, at: datetime, heads: list[Head]) -> str:
+def checkpoint_removal(last: AuditCheckpoint, heads: list[Head]) -> str:
+    """Names journals that are removed in the caller's transaction, by the ends that they have; gives the root.
+
+    Raises IntegrityError where `last` is not the last checkpoint any more.
+    """
+    return _write(heads, last.root, Position(last.low, last.mark, last.mark_transaction), removal=True)
+
+
+def root_of(previous_root: str, at: datetime, heads: list[Head], *, removal: bool = False) -> str:
     when = at.astimezone(UTC).isoformat(timespec="microseconds")
-    return chain.sha256(chain.text_of([RULES, previous_root, when, heads]))
+    return chain.sha256(chain.text_of([REMOVAL_RULES if removal else RULES, previous_root, when, heads]))
 
 
 def _heads(lines: list[Any]) -> list[Head]:
@@ -72,21 +85,19 @@ def _heads(lines: list[Any]) -> list[Head]:
     return sorted(heads.values())
 
 
-def _write(heads: list[Head], previous_root: str, position: Position) -> None:
+def _write(heads: list[Head], previous_root: str, position: Position, *, removal: bool = False) -> str:
     at = timezone.now()
-    root = root_of(previous_root, at, heads)
-    try:
-        with transaction.atomic():
-            AuditCheckpoint.objects.create(
-                at=at,
-                tasks=len(heads),
-                heads=heads,
-                previous_root=previous_root,
-                root=root,
-                low=position.low,
-                mark=position.mark,
-                mark_transaction=position.marked,
-            )
-    except IntegrityError:
-        return  # Another process wrote it a moment ago.
-    log.info("audit.checkpoint", root=root, tasks=len(heads))
+    root = root_of(previous_root, at, heads, removal=removal)
+    AuditCheckpoint.objects.create(
+        at=at,
+        tasks=len(heads),
+        heads=heads,
+        removal=removal,
+        previous_root=previous_root,
+        root=root,
+        low=position.low,
+        mark=position.mark,
+        mark_transaction=position.marked,
+    )
+    log.info("audit.checkpoint", root=root, tasks=len(heads), removal=removal)
+    return root

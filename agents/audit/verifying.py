@@ -47,6 +47,8 @@ class Seen:
     lines: int = 0
     erased: int = 0
     checkpoints: int = 0
+    removed: int = 0
+    """Tasks that were removed on record."""
     root: str = ""
 
 
@@ -187,22 +189,42 @@ def _missing(first: int, last: int) -> str:
 
 
 def _checkpoints(seen: Seen, anchor: str) -> Iterator[Finding]:
+    removed = _removed()
+    seen.removed = len(removed)
     previous, anchored = "", not anchor
     for one in AuditCheckpoint.objects.order_by("id").iterator(chunk_size=1):
         seen.checkpoints += 1
         if one.previous_root != previous:
             yield Finding(None, None, f"checkpoint {one.pk}: a checkpoint before it is missing")
-        if root_of(one.previous_root, one.at, one.heads) != one.root:
+        if root_of(one.previous_root, one.at, one.heads, removal=one.removal) != one.root:
             yield Finding(None, None, f"checkpoint {one.pk}: it was changed")
+        elif one.removal:
+            yield from _removal(one, removed)
         else:
-            yield from _heads(one)
+            yield from _heads(one, removed)
         previous, anchored = one.root, anchored or one.root == anchor
     seen.root = previous
     if not anchored:
         yield Finding(None, None, f"no checkpoint has the root {anchor}: checkpoints were removed or written anew")
 
 
-def _heads(checkpoint: AuditCheckpoint) -> Iterator[Finding]:
+def _removed() -> dict[int, str]:
+    """The tasks that were removed on record, each with the hash that its journal ended with."""
+    removals = AuditCheckpoint.objects.filter(removal=True).values_list("heads", flat=True).iterator(chunk_size=1)
+    return {task: last for heads in removals for _, task, _, last in heads}
+
+
+def _removal(checkpoint: AuditCheckpoint, removed: dict[int, str]) -> Iterator[Finding]:
+    """What was removed must be gone, and must have ended as a checkpoint before had seen it."""
+    tasks = [task for _, task, *_ in checkpoint.heads]
+    for task in AgentTask.objects.filter(pk__in=tasks).order_by("pk").values_list("pk", flat=True):
+        yield Finding(task, None, f"checkpoint {checkpoint.pk} says that it was removed, and it is here")
+    for task in sorted(task for task in tasks if removed[task]):
+        yield Finding(task, None, f"checkpoint {checkpoint.pk} removed it with an end that no checkpoint before knows")
+
+
+def _heads(checkpoint: AuditCheckpoint, removed: dict[int, str]) -> Iterator[Finding]:
+    """`removed`: an end that is known to have been the last one is taken out of it."""
     for first in range(0, len(checkpoint.heads), LINES_AT_ONCE):
         heads: list[Head] = checkpoint.heads[first : first + LINES_AT_ONCE]
         rows = TaskEvent.objects.filter(pk__in=[head[0] for head in heads])
@@ -210,8 +232,10 @@ def _heads(checkpoint: AuditCheckpoint) -> Iterator[Finding]:
         tasks = AgentTask.objects.filter(pk__in=[head[1] for head in heads])
         there = set(tasks.values_list("pk", flat=True))
         for head in heads:
-            key, task, number, _ = head
-            if here.get(key) == head:
+            key, task, number, last = head
+            if task in removed and last == removed[task]:
+                removed[task] = ""
+            if here.get(key) == head or (task in removed and task not in there):
                 continue
             known = f"at checkpoint {checkpoint.pk} ({checkpoint.at:%Y-%m-%d %H:%M} UTC)"
             if task not in there:

@@ -17,14 +17,14 @@ from datetime import timedelta
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.changes import Change, changing
 from agents.engine.clock import in_seconds, lease_seconds
 from agents.errors import LeaseLost, Stale
-from agents.kill_switches import stopping
 from agents.models import AgentTask, WorkerProcess
+from agents.queue import claimable, has_room
 from agents.states import TaskStatus
 
 log = structlog.get_logger(__name__)
@@ -91,19 +91,6 @@ _given_up: list[Lease] = []
 _held_lock = threading.Lock()
 
 
-def claimable() -> QuerySet[AgentTask]:
-    """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker.
-
-    While a kill switch stops their agent, pending and due ones wait as they are. What was left behind is looked after,
-    and who asked for a cancel gets it.
-    """
-    may_go_on = ~Exists(stopping(OuterRef("agent"))) | Q(cancel_requested_at__isnull=False)
-    return AgentTask.objects.filter(
-        Q(may_go_on, Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.WAITING, wake_at__lte=Now()))
-        | Q(status=TaskStatus.RUNNING, lease_until__lte=Now())
-    ).order_by("priority", "queued_at", "id")
-
-
 def _claimable_here() -> QuerySet[AgentTask]:
     """What this process may take beside what it holds: a task that may have killed workers runs alone.
 
@@ -124,7 +111,7 @@ def claim() -> Lease | None:
     asked = time.monotonic()
     with transaction.atomic():
         best = _claimable_here().select_for_update(skip_locked=True).first()
-        if best is None:
+        if best is None or not has_room(best):
             return None
         lost = best.status == TaskStatus.RUNNING
         condition = Q(fencing_token=best.fencing_token, status=best.status)

@@ -12,12 +12,13 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from agents import signals
+from agents import retention, signals
 from agents.audit import checkpoints
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
 from agents.outgoing.courier import Courier
+from agents.queue import claimable
 from agents.spending import housekeeping
 
 log = structlog.get_logger(__name__)
@@ -69,7 +70,7 @@ class Sweeper:
         idle = self.slots - dispatch.busy()
         if idle <= 0 or drain.draining():
             return
-        dispatch.hint(len(leases.claimable().values_list("pk", flat=True)[:idle]))
+        dispatch.hint(len(claimable().values_list("pk", flat=True)[:idle]))
 
     def tell(self) -> None:
         """Tells those outside who asked for it what happened."""
@@ -83,10 +84,11 @@ class Sweeper:
         leases.renew()
 
     def keep_house(self) -> None:
-        """Settles model calls that nobody settles any more, forgets old content, keeps the journals' heads, and tells
-        the other rooms that time passed."""
+        """Settles model calls that nobody settles any more, forgets old content, keeps the journals' heads, removes what
+        is old, and tells the other rooms that time passed."""
         housekeeping.keep_house()
         checkpoints.checkpoint_if_due()
+        retention.remove_old()
         signals.time_passed.send_robust(sender=Sweeper)
 
     def _every(self, seconds: float, run: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ from agents.engine import dispatch
 from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale, TooMany
 from agents.models import Agent, AgentTask
 from agents.outgoing import subscribing
+from agents.queue import next_turn
 from agents.services.in_flight import alone
 from agents.spending.limits import Most, most_of_a_task
 from agents.states import FINAL, ActionStatus, Priority, StepKind, StepStatus, TaskStatus
@@ -105,6 +106,7 @@ def submit(
                 metadata=metadata,
                 submitted_by=by,
                 priority=priority,
+                turn=next_turn(by.pk, priority),
                 max_steps=steps,
                 deadline=deadline,
                 budget_dollars=budget_dollars,

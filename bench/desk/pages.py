@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from agents.engine import leases
 from agents.models import AgentTask
+from agents.queue import claimable
 from agents.states import TaskStatus
 
 Ask = Callable[[], Any]
@@ -48,7 +49,7 @@ def questions() -> dict[str, Ask]:
     tasks, queue = reverse("admin:agents_agenttask_changelist"), reverse("admin:review_reviewrequest_changelist")
     api = reverse("api:tasks")
     return {
-        "sweeper: claimable": lambda: list(leases.claimable().values_list("pk", flat=True)[:500]),
+        "sweeper: claimable": lambda: list(claimable().values_list("pk", flat=True)[:500]),
         "claim": _claim,
         "queue page": _page(boss, queue),
         "task list": _page(boss, tasks),

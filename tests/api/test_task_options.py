@@ -81,7 +81,7 @@ def test_a_wrong_option_is_named(
 
 
 def test_nothing_runs_before_its_time(desk: AgentVersion, sam: Caller) -> None:
-    from agents.engine.leases import claimable
+    from agents.queue import claimable
 
     start = (timezone.now() + timedelta(hours=1)).replace(microsecond=0)
     sam.post(TASKS, GOAL | {"not_before": start.isoformat()})

@@ -6,8 +6,8 @@ import threading
 import pytest
 from django.db import connection
 
-from agents.engine.leases import claimable
 from agents.models import AgentTask
+from agents.queue import claimable
 from agents.states import FINAL, TaskStatus
 from review.models import Answer, Kind
 from tests.desk import gates

@@ -22,6 +22,7 @@ class Command(BaseCommand):
             self.stdout.write(str(finding))
         looked_at = (
             f"{seen.lines} lines of {seen.tasks} tasks ({seen.erased} erased on record), "
+            f"{seen.removed} tasks removed on record, "
             f"{seen.checkpoints} checkpoints; the latest root is {seen.root or 'none'}"
         )
         if found:

@@ -1,0 +1,69 @@
+"""Which task is next? By priority, then each submitter in turn, then by age; within the limits of running tasks.
+
+Fairness is a number on the row, so that the best task is the first entry of an index. After P. Goyal and others,
+“Start-time Fair Queuing” (1996): whoever has a task in line gets the turn after it for the next one, and nobody gets
+one before the turn that is called now. So a flood stands in line behind itself, and a newcomer behind one of its tasks.
+"""
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Greatest, Now
+
+from agents.kill_switches import stopping
+from agents.models import Agent, AgentTask
+from agents.states import CLAIMABLE, TaskStatus
+
+
+def claimable() -> QuerySet[AgentTask]:
+    """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker.
+
+    While a kill switch stops their agent, pending and due ones wait as they are. What was left behind is looked after,
+    and who asked for a cancel gets it.
+    """
+    may_go_on = ~Exists(stopping(OuterRef("agent"))) | Q(cancel_requested_at__isnull=False)
+    runnable = AgentTask.objects.filter(
+        Q(may_go_on, Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.WAITING, wake_at__lte=Now()))
+        | Q(status=TaskStatus.RUNNING, lease_until__lte=Now())
+    )
+    for field, most in _limits():
+        full = _running().values(field).annotate(running=Count("pk")).filter(running__gte=most)
+        runnable = runnable.exclude(**{f"{field}__in": full.values(field)})
+    return runnable.order_by("priority", "turn", "queued_at", "id")
+
+
+def has_room(task: AgentTask) -> bool:
+    """May one more task of this agent and of this submitter run? Asked in the transaction that claims it.
+
+    It locks what it counts for, so that of two claims at the same moment the second one counts the first.
+    """
+    for field, most in _limits():
+        key = getattr(task, f"{field}_id")
+        model = Agent if field == "agent" else User
+        model._default_manager.select_for_update(no_key=True).get(pk=key)
+        if _running().filter(**{field: key}).count() >= most:
+            return False
+    return True
+
+
+def next_turn(submitter: int, priority: int) -> int:
+    """The turn of a task that gets in line now."""
+    line = AgentTask.objects.filter(priority=priority, status__in=sorted(CLAIMABLE))
+    called = line.filter(status=TaskStatus.PENDING).order_by("turn").values("turn")[:1]
+    last = line.order_by("-turn").values("turn")[:1]
+    own = line.filter(submitted_by=OuterRef("pk")).order_by("-turn").values(after=F("turn") + 1)[:1]
+    turn = Greatest(Coalesce(Subquery(called), Subquery(last), Value(0)), Coalesce(Subquery(own), Value(0)))
+    return User.objects.filter(pk=submitter).values_list(turn, flat=True).get()
+
+
+def _running() -> QuerySet[AgentTask]:
+    return AgentTask.objects.filter(status=TaskStatus.RUNNING, lease_until__gt=Now()).order_by()
+
+
+def _limits() -> list[tuple[str, int]]:
+    """By whom running tasks are limited, and to how many; nothing where there is no limit."""
+    limits = {
+        "submitted_by": settings.COUNTERSIGN_RUNNING_PER_SUBMITTER,
+        "agent": settings.COUNTERSIGN_RUNNING_PER_AGENT,
+    }
+    return [(field, most) for field, most in limits.items() if most]
