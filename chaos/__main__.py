@@ -19,7 +19,7 @@ from chaos import fleet, goals, recovery, rows, storm
 from chaos.client import Client
 from chaos.fleet import Fleet
 from chaos.processes import Process, Refused, environment, python
-from chaos.servers import Postgres, Redis
+from chaos.servers import GivenPostgres, GivenRedis, Postgres, Redis
 
 MOST_TASKS = 20_000
 MOST_SECONDS = 3600
@@ -86,7 +86,11 @@ class Run:
     def _fleet(self, stack: ExitStack, more: dict[str, str]) -> tuple[Fleet, tuple[Postgres, Redis] | None]:
         if self.options.embedded:
             return fleet.embedded(stack, self.folder, more), None
-        servers = stack.enter_context(Postgres(self.folder)), stack.enter_context(Redis(self.folder))
+        if self.options.given:
+            made: tuple[Postgres, Redis] = GivenPostgres(self.options.given[0]), GivenRedis(self.options.given[1])
+        else:
+            made = Postgres(self.folder), Redis(self.folder)
+        servers = stack.enter_context(made[0]), stack.enter_context(made[1])
         return fleet.services(stack, self.folder, self.options.workers, more, servers), servers
 
     def _measure(self, run: Fleet, client: Client, servers: tuple[Postgres, Redis] | None) -> bool:
@@ -95,7 +99,8 @@ class Run:
             return True
         self._tell("measuring recovery")
         good = True
-        measured = recovery.of_services(run, client, servers[0]) if servers else recovery.of_embedded(run, client)
+        restartable = servers[0] if servers and not self.options.given else None
+        measured = recovery.of_services(run, client, restartable) if servers else recovery.of_embedded(run, client)
         for one in measured:
             say(f"{'kept  ' if one.good else 'BROKEN'}  {one.name}: {one.seconds:.2f} s ({one.detail})")
             good = good and one.good
@@ -194,6 +199,9 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--faults", default="all", help="names divided by commas, all, or none (all)")
     parser.add_argument("--workers", type=int, default=3, help="worker processes (3)")
     parser.add_argument("--embedded", action="store_true", help="one process on SQLite, as `make run` starts it")
+    parser.add_argument(
+        "--given", action="store_true", help="the servers of DATABASE_URL and REDIS_URL, and not its own"
+    )
     parser.add_argument("--models", action="store_true", help="ask a stub of a model provider and not the playbook")
     parser.add_argument("--no-recovery", dest="recovery", action="store_false", help="don't measure recovery first")
     parser.add_argument("--verbose", action="store_true", help="say each fault as it happens")
@@ -202,6 +210,7 @@ def read_options() -> argparse.Namespace:
     )
     options = parser.parse_args()
     options.seed = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
+    options.given = _read_given(parser, options) if options.given else None
     options.faults = _read_faults(parser, options)
     if not 1 <= options.tasks <= MOST_TASKS or not 1 <= options.seconds <= MOST_SECONDS:
         parser.error(f"at most {MOST_TASKS} tasks and {MOST_SECONDS} seconds")
@@ -210,9 +219,17 @@ def read_options() -> argparse.Namespace:
     return options
 
 
+def _read_given(parser: argparse.ArgumentParser, options: argparse.Namespace) -> tuple[str, str]:
+    database, broker = os.environ.get("DATABASE_URL", ""), os.environ.get("REDIS_URL", "")
+    if options.embedded or not database.startswith("postgres") or not broker.startswith("redis:"):
+        parser.error("--given takes DATABASE_URL=postgres://… and REDIS_URL=redis://… from the environment")
+    return database, broker
+
+
 def _read_faults(parser: argparse.ArgumentParser, options: argparse.Namespace) -> list[str]:
     known = [name for name in storm.MEANING if not options.embedded or name in storm.EMBEDDED]
     known = [name for name in known if name != "models" or options.models]
+    known = [name for name in known if name != "redis" or not options.given]
     match options.faults:
         case "all":
             return known

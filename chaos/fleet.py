@@ -6,14 +6,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
-from chaos.processes import Process, environment, free_port, listens, python, run, until
+from chaos.processes import PATIENCE, Process, environment, free_port, listens, python, run, until
 from chaos.proxy import Lines, Proxy
 from chaos.servers import Postgres, Redis
 
 LEASE_SECONDS = 6.0
 MARGIN_SECONDS = 2.0
-PATIENCE = 90.0
 
 ENGINE = {
     "COUNTERSIGN_APPS": "chaos.desk",
@@ -87,9 +87,11 @@ class Fleet:
             member.process.end(0)
 
 
-def services(stack: ExitStack, folder: Path, workers: int, more: dict[str, str], own: tuple[Postgres, Redis]) -> Fleet:
+def services(
+    stack: ExitStack, folder: Path, workers: int, more: dict[str, str], servers: tuple[Postgres, Redis]
+) -> Fleet:
     """Web and workers as docs/run.md has them, with a line of its own from each of them to each server."""
-    postgres, redis = own
+    postgres, redis = servers
     lines = Lines()
     stack.callback(lines.close)
     port = free_port()
@@ -107,11 +109,11 @@ def services(stack: ExitStack, folder: Path, workers: int, more: dict[str, str],
     )
 
     def member(name: str, command: list[str], *, talks: bool = False) -> Member:
-        to_postgres, to_redis = Proxy(lines, postgres.port), Proxy(lines, redis.port)
-        reached = {
-            "DATABASE_URL": postgres.url.replace(str(postgres.port), str(to_postgres.port)),
-            "REDIS_URL": redis.url.replace(str(redis.port), str(to_redis.port)),
-        }
+        (database_url, to_postgres), (redis_url, to_redis) = (
+            _by_a_line(lines, postgres.url),
+            _by_a_line(lines, redis.url),
+        )
+        reached = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         process = Process(name, command, environment(**fixed | reached), folder, talks=talks)
         return Member(process, to_postgres, to_redis)
 
@@ -128,6 +130,14 @@ def services(stack: ExitStack, folder: Path, workers: int, more: dict[str, str],
     )
     stack.callback(fleet.kill)
     return fleet
+
+
+def _by_a_line(lines: Lines, url: str) -> tuple[str, Proxy]:
+    """A new line to a server, and the server's address by that line."""
+    place = urlsplit(url)
+    line = Proxy(lines, place.hostname or "127.0.0.1", place.port or {"redis": 6379}.get(place.scheme, 5432))
+    who = f"{place.netloc.rpartition('@')[0]}@" if "@" in place.netloc else ""
+    return urlunsplit(place._replace(netloc=f"{who}127.0.0.1:{line.port}")), line
 
 
 def embedded(stack: ExitStack, folder: Path, more: dict[str, str]) -> Fleet:
@@ -151,7 +161,6 @@ def restart_after(member: Member, wait: Callable[[float], None], seconds: float)
     member.process.start()
 
 
-def drain(member: Member, seconds: float = 60) -> int | None:
-    """Asks a worker to hand its tasks over and to end."""
-    member.process.ask(signal.SIGTERM)
-    return member.process.wait(seconds)
+def drain(member: Member, pid: int, seconds: float = 60) -> int | None:
+    """Asks the worker with this process id to hand its tasks over and to end. One that has ended itself says 0."""
+    return member.process.wait(seconds) if member.process.ask(signal.SIGTERM, pid) else 0

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import IO, TypeVar
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("COUNTERSIGN_", "DJANGO_", "DATABASE_", "REDIS_", "OPENAI_", "ANTHROPIC_", "SENTRY_", "CELERY_", "CHAOS_")
 NAMES = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "LOG_LEVEL", "BIND", "EMAIL_URL"}
+
+PATIENCE = 600.0
+"""Seconds that a command, or the start of a process, may take on the busiest machine."""
 
 T = TypeVar("T")
 
@@ -35,7 +39,7 @@ def python(*command: str) -> list[str]:
 
 def run(command: list[str], settings: dict[str, str]) -> str:
     """Runs a command to its end and gives what it printed; Refused with everything that it said where it fails."""
-    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120)  # noqa: S603
+    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=PATIENCE)  # noqa: S603
     if done.returncode:
         raise Refused(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout
@@ -84,10 +88,11 @@ class Process:
         self._user = user
         self._talks = talks
         self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
         self.stopped_by_us = True
 
     def start(self) -> "Process":
-        with self.log.open("a") as log:
+        with self._lock, self.log.open("a") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 self._command,
                 cwd=ROOT if self._user is None else self.log.parent,
@@ -100,8 +105,8 @@ class Process:
                 user=self._user,
                 group=self._user,
             )
-        self.pids.append(self._process.pid)
-        self.stopped_by_us = False
+            self.pids.append(self._process.pid)
+            self.stopped_by_us = False
         return self
 
     @property
@@ -128,11 +133,17 @@ class Process:
         """SIGKILL to it and everything that it started."""
         self._end(signal.SIGKILL)
 
-    def ask(self, number: int = signal.SIGTERM) -> None:
-        """Sends a signal to the process alone, once: a second one would mean that it shall not take its time."""
-        if self.runs and not self.stopped_by_us:
+    def ask(self, number: int = signal.SIGTERM, pid: int | None = None) -> bool:
+        """Sends a signal to the process alone, once: a second one would mean that it shall not take its time.
+
+        With `pid` only if it is that one still: what was started again meanwhile has no ears yet. Says whether it did.
+        """
+        with self._lock:
+            if not self.runs or self.stopped_by_us or pid not in (None, self.pid):
+                return False
             self.stopped_by_us = True
             os.kill(self.pid, number)
+            return True
 
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)

@@ -35,12 +35,12 @@ class Lines:
 
 
 class Proxy:
-    """A port that leads to another one."""
+    """A port of this machine that leads to another one."""
 
-    def __init__(self, lines: Lines, target: int) -> None:
+    def __init__(self, lines: Lines, host: str, port: int) -> None:
         self.port = 0
         self._lines = lines
-        self._target = target
+        self._target = (host, port)
         self._delay = 0.0
         self._open = True
         self._flows = asyncio.Event()
@@ -79,7 +79,7 @@ class Proxy:
             return
         self._pairs.add(writer)
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            there, back = await asyncio.open_connection(*self._target)
         except OSError:
             writer.transport.abort()
             self._pairs.discard(writer)

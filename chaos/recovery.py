@@ -28,11 +28,12 @@ class Measured:
     detail: str = ""
 
 
-def of_services(run: Fleet, client: Client, postgres: Postgres) -> Iterator[Measured]:
-    """A killed worker, a restarted PostgreSQL, a drained worker: each with tasks in hand."""
+def of_services(run: Fleet, client: Client, postgres: Postgres | None) -> Iterator[Measured]:
+    """A killed worker, a restarted PostgreSQL where it may be restarted, a drained worker: each with tasks in hand."""
     numbers = iter(range(FIRST, FIRST + 1000))
     yield _killed(run, client, numbers)
-    yield _database_restarted(run, client, numbers, postgres)
+    if postgres is not None:
+        yield _database_restarted(run, client, numbers, postgres)
     yield _drained(run, client, numbers)
 
 

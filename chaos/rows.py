@@ -3,11 +3,9 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TypeVar
 
 T = TypeVar("T")
-SETTLED_SECONDS = 3.0
 
 
 @contextmanager
@@ -82,13 +80,10 @@ def held_by(pid: int) -> set[int]:
 
 
 def at_work(pid: int) -> bool:
-    """Has a process worked for a moment? Before that a signal ends it as any other program that only starts."""
-    from django.db.models.functions import Now
-
+    """Has a process said that it lives? Before that a signal ends it as any other program that only starts."""
     from agents.models import WorkerProcess
 
-    began = Now() - timedelta(seconds=SETTLED_SECONDS)
-    return WorkerProcess.objects.filter(identity__contains=f":{pid}:", started_at__lte=began).exists()
+    return WorkerProcess.objects.filter(identity__contains=f":{pid}:").exists()
 
 
 def connections() -> list[tuple[str, int]]:

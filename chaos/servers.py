@@ -1,4 +1,7 @@
-"""Where do PostgreSQL and Redis come from? Started on free ports, with everything they write in one folder."""
+"""Where do PostgreSQL and Redis come from? Started on free ports, with everything they write in one folder; or given.
+
+Of a given server a run takes a database of its own and hangs up on nobody else; it is never brought down.
+"""
 
 import os
 import shutil
@@ -6,9 +9,11 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import redis
+from psycopg import sql
 
 from chaos.processes import Process, Refused, environment, free_port, until
 
@@ -78,6 +83,30 @@ class Postgres:
         until(lambda: _answers(self._maintenance), 60, f"PostgreSQL answers on port {self.port}")
 
 
+class GivenPostgres(Postgres):
+    """A database of our own on a server that somebody has: instead of restarting, it hangs up on all of ours."""
+
+    def __init__(self, server: str) -> None:
+        self.name = f"countersign_chaos_{os.getpid()}"
+        self.url = urlunsplit(urlsplit(server)._replace(path=f"/{self.name}"))
+        self._server = server
+
+    def __enter__(self) -> "GivenPostgres":
+        self._say(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.name)))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._say(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(self.name)))
+
+    def restart(self) -> None:
+        everybody = sql.SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
+        self._say(everybody.format(sql.Literal(self.name)))
+
+    def _say(self, what: sql.Composed) -> None:
+        with psycopg.connect(self._server, autocommit=True, connect_timeout=5) as line:
+            line.execute(what)
+
+
 class Redis:
     """A Redis of our own, which keeps nothing on disk."""
 
@@ -100,8 +129,8 @@ class Redis:
         self._process.end()
 
     def flush(self) -> None:
-        with redis.Redis(port=self.port) as line:
-            line.flushall()
+        with redis.Redis.from_url(self.url) as line:
+            line.flushdb()
 
     def restart(self) -> None:
         """Killed and started again: whatever it held is gone."""
@@ -118,6 +147,25 @@ class Redis:
                 return bool(line.ping())
         except redis.RedisError:
             return False
+
+
+class GivenRedis(Redis):
+    """An empty database of a Redis that somebody has; it is emptied again, and never killed."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def __enter__(self) -> "GivenRedis":
+        with redis.Redis.from_url(self.url) as line:
+            if line.dbsize():
+                raise Refused(f"{self.url} is not empty, and a run empties it. Name another database by REDIS_URL.")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def restart(self) -> None:
+        raise Refused("A Redis that was given is not restarted.")
 
 
 def _answers(url: str) -> bool:

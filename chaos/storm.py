@@ -30,7 +30,7 @@ MEANING = {
     "pause": "a worker stands still for longer than its lease (SIGSTOP, SIGCONT)",
     "drain": "a worker gets SIGTERM",
     "web": "the web gets SIGKILL",
-    "postgres": "PostgreSQL is shut down at once, as in a crash, and started again",
+    "postgres": "PostgreSQL is shut down at once, as in a crash, and started again; a given one hangs up on everybody",
     "flush": "Redis forgets everything",
     "redis": "Redis is killed and started again",
     "cut": "one process loses its connections to one server for a while",
@@ -153,7 +153,7 @@ class Storm:
                 self._busy.discard(id(target))
 
     def _kill(self, fault: Fault, member: Member) -> None:
-        if not self._works(member):
+        if not self._works(member.process.pid):
             return
         self.deaths.append(Death(member.process.pid, time.time()))
         fleet.restart_after(member, self._wait, fault.seconds)
@@ -167,9 +167,10 @@ class Storm:
         member.process.go_on()
 
     def _drain(self, fault: Fault, member: Member) -> None:
-        if not self._works(member):
+        pid = member.process.pid
+        if not self._works(pid):
             return
-        code = fleet.drain(member)
+        code = fleet.drain(member, pid)
         if code != 0:
             self.fleet.surprises.append(f"{member.process.name} was asked to end, and its code was {code}")
             member.process.kill()
@@ -201,9 +202,9 @@ class Storm:
         self._wait(seconds)
         line.heal()
 
-    def _works(self, member: Member) -> bool:
+    def _works(self, pid: int) -> bool:
         """What only starts is left to it: its end would show nothing."""
-        return rows.ask(lambda: rows.at_work(member.process.pid), False)
+        return rows.ask(lambda: rows.at_work(pid), False)
 
     def _wait(self, seconds: float) -> None:
         self._over.wait(seconds)

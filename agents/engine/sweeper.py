@@ -84,8 +84,7 @@ class Sweeper:
         leases.renew()
 
     def keep_house(self) -> None:
-        """Settles model calls that nobody settles any more, forgets old content, keeps the journals' heads, removes what
-        is old, and tells the other rooms that time passed."""
+        """What has to be done now and then, by whoever looks first; then the other rooms are told that time passed."""
         housekeeping.keep_house()
         checkpoints.checkpoint_if_due()
         retention.remove_old()
