@@ -89,7 +89,7 @@ def submit(
         raise Invalid(f"max_steps is {steps}; {version.agent} allows 1 to {limits.ceiling_steps}.", field="max_steps")
     _check_budget(Most(budget_dollars, budget_tokens), most_of_a_task(definition), version.agent)
     _check_pace(version.agent, by, limits.goals_per_minute)
-    starts = _read_start(not_before)
+    starts = _read_start(not_before, by)
     _check_deadline(deadline, starts or timezone.now())
     if priority not in Priority.values:
         raise Invalid(f"priority is {priority}; use one of {Priority.values}.", field="priority")
@@ -243,11 +243,14 @@ def _read_metadata(metadata: dict[str, str]) -> dict[str, str]:
     return metadata
 
 
-def _read_start(not_before: datetime | None) -> datetime | None:
-    """When it may start, if that is still to come."""
-    if not_before is None or not_before <= timezone.now():
+def _read_start(not_before: datetime | None, by: User) -> datetime | None:
+    """When it may start, if that is still to come by the database's clock."""
+    if not_before is None:
         return None
-    if not_before > timezone.now() + FURTHEST_START:
+    now = User.objects.filter(pk=by.pk).values_list(Now(), flat=True).get()
+    if not_before <= now:
+        return None
+    if not_before > now + FURTHEST_START:
         raise Invalid(f"not_before is more than {FURTHEST_START.days} days away.", field="not_before")
     return not_before
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from agents.engine import leases
@@ -18,6 +18,7 @@ from agents.queue import claimable
 from agents.states import TaskStatus
 
 Ask = Callable[[], Any]
+LIMITS = {"COUNTERSIGN_RUNNING_PER_SUBMITTER": 4, "COUNTERSIGN_RUNNING_PER_AGENT": 10_000}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def questions() -> dict[str, Ask]:
     return {
         "sweeper: claimable": lambda: list(claimable().values_list("pk", flat=True)[:500]),
         "claim": _claim,
+        "claim, within limits": override_settings(**LIMITS)(_claim),
         "queue page": _page(boss, queue),
         "task list": _page(boss, tasks),
         "task list, complete": _page(boss, f"{tasks}?status__exact=complete"),
