@@ -3,6 +3,7 @@
 from typing import Any
 
 import environ
+from psycopg_pool import ConnectionPool
 
 from config.environment import refuse, seconds, whole
 
@@ -69,6 +70,8 @@ def _postgresql(url: str) -> dict[str, Any]:
                 # The pool waits twice as long after each failed attempt: begin anew soon, so that a server that is
                 # back is found within a second or two, however long it was away.
                 "reconnect_timeout": 2,
+                # When the pool gives up it forgets those who wait. This makes it begin anew for them.
+                "reconnect_failed": ConnectionPool.check,
             },
         },
     }

@@ -1,18 +1,22 @@
 """How soon is a dead worker known to be dead? On PostgreSQL with its session, long before its leases run out."""
 
 import signal
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.conf import settings as now
 from django.db import connection, connections
 from django.db.models.functions import Now
+from psycopg_pool import ConnectionPool
 
 from agents.engine import drain, leases
 from agents.engine.sweeper import Sweeper
 from agents.models import AgentTask, WorkerProcess
 from agents.states import TaskStatus
+from chaos.proxy import Lines, Proxy
 from tests.desk import gates
 from tests.desk.driving import Desk, calls, subject, until
 from tests.guarantees.doomed import database_of_this_run
@@ -82,6 +86,31 @@ def test_a_process_that_lost_its_own_lock_takes_nobody_for_dead_and_takes_a_new_
         until(lambda: sweeper.sweep() or _lock_key() != before, "a new lock is taken")
         assert _held_by_the_living(task)
     assert WorkerProcess.objects.get(identity=leases.WORKER).stopped_at is None
+
+
+def test_who_waits_for_a_connection_gets_one_when_the_server_is_back(desk: Desk) -> None:
+    """The pool gives up while nobody answers, and nobody new asks: it must not forget who asked before."""
+    place, lines, given_up = connection.settings_dict, Lines(), threading.Event()
+    line = Proxy(lines, place["HOST"], int(place["PORT"] or 5432))
+    options = place["OPTIONS"]["pool"]
+    assert options["reconnect_failed"] is ConnectionPool.check
+
+    def begin_anew(pool: ConnectionPool) -> None:
+        given_up.set()
+        options["reconnect_failed"](pool)
+
+    where = {"host": "127.0.0.1", "port": line.port, "user": place["USER"], "password": place["PASSWORD"]}
+    more = {"reconnect_failed": begin_anew, "reconnect_timeout": 0.1, "timeout": 60}
+    line.cut()
+    with (
+        ConnectionPool(kwargs=where | {"dbname": place["NAME"]}, **options | more, open=True) as pool,
+        ThreadPoolExecutor(1) as somebody,
+    ):
+        waiting = somebody.submit(pool.getconn)
+        assert given_up.wait(60)
+        line.heal()
+        pool.putconn(waiting.result(60))
+    lines.close()
 
 
 def _another_worker() -> Running:
