@@ -6,6 +6,7 @@ so that nobody takes a removal for a loss, nor a loss for a removal.
 """
 
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 import structlog
 from django.conf import settings
@@ -21,6 +22,7 @@ from agents.outgoing.models import Attempt, Callback, Delivery, Relay
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
+LINES_AT_ONCE = 10_000
 ROUNDS = 10
 """Batches that the sweeper removes at most each time, so that it has time for the rest of the house."""
 DAY = 24 * 3600.0
@@ -68,13 +70,20 @@ def old(days: float) -> QuerySet[AgentTask]:
 
 
 def _heads(days: float, covered: int) -> list[Head]:
-    """The ends of the journals of one batch that may go, oldest first; locked, so that nobody adds a line meanwhile."""
+    """The ends of the journals of one batch that may go."""
     relayed = Relay.objects.values_list("low", flat=True).first() or 0
-    due = old(days).filter(on_record=False).order_by("finished_at").select_for_update(skip_locked=True)
-    lines = TaskEvent.objects.filter(task__in=list(due.values_list("pk", flat=True)[:AT_ONCE]))
+    lines = TaskEvent.objects.filter(task__in=_due(days))
     on_its_way = lines.filter(deliveries__status=Delivery.Status.PENDING).values("task")
     ends = lines.filter(number=F("task__event_count"), pk__lte=min(covered, relayed)).exclude(task__in=on_its_way)
     return [list(end) for end in ends.order_by("pk").values_list("pk", "task", "number", "hash")]
+
+
+def _due(days: float) -> list[int]:
+    """A batch of the oldest tasks, few where their journals are long; locked, so that nobody adds a line meanwhile."""
+    due = old(days).filter(on_record=False).order_by("finished_at").select_for_update(skip_locked=True)
+    batch = list(due.values_list("pk", "event_count")[:AT_ONCE])
+    so_far = accumulate(lines for _, lines in batch)
+    return [pk for (pk, lines), sum_ in zip(batch, so_far, strict=True) if sum_ <= max(LINES_AT_ONCE, lines)]
 
 
 def _rows(tasks: list[int]) -> list[QuerySet[models.Model]]:
