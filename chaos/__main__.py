@@ -158,7 +158,7 @@ class Run:
 
         client.stop()
         rows.close_pool()
-        idle = sum(count for state, count in rows.connections() if state.startswith("idle in transaction"))
+        idle = len(rows.idle_transactions())
         codes = run.end()
         left = rows.connections()
         history = read_history(client.record, ledger)

@@ -1,6 +1,7 @@
 """What does the database say? Asked directly, past all lines that are cut, with Django's models of this very code."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -84,6 +85,29 @@ def at_work(pid: int) -> bool:
     from agents.models import WorkerProcess
 
     return WorkerProcess.objects.filter(identity__contains=f":{pid}:").exists()
+
+
+def idle_transactions(seconds: float = 20) -> set[tuple[int, str]]:
+    """Transactions that stand still for as long as this looks at them: between two statements each is idle a moment."""
+    found = _idle()
+    give_up = time.monotonic() + seconds
+    while found and time.monotonic() < give_up:
+        time.sleep(0.2)
+        found &= _idle()
+    return found
+
+
+def _idle() -> set[tuple[int, str]]:
+    from django.db import connection
+
+    if connection.vendor != "postgresql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid, xact_start::text FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        )
+        return {(int(pid), str(began)) for pid, began in cursor.fetchall()}
 
 
 def connections() -> list[tuple[str, int]]:

@@ -85,7 +85,7 @@ def _check_untrusted_inputs(data: Mapping[str, Any]) -> Iterator[Finding]:
     inputs = _map(_map(data, "input_schema"), "properties")
     for index, name in enumerate(_list(data.get("guard"), "untrusted_inputs")):
         if isinstance(name, str) and inputs and name not in inputs:
-            yield ("guard", "untrusted_inputs", index), f"no input is called {name!r}" + _did_you_mean(name, inputs)
+            yield ("guard", "untrusted_inputs", index), f"no input is called {name!r}" + did_you_mean(name, inputs)
 
 
 def _check_first_matches(data: Mapping[str, Any], key: str, agent: Mapping[str, Tool | None]) -> Iterator[Finding]:
