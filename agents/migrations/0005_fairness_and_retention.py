@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('agents', '0002_deadline_and_budget'),
+        ('agents', '0004_guardrails'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
