@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from agents import signals, tallies
+from agents import rows, signals, tallies
 from agents.audit import chain
 from agents.errors import IllegalChange, Stale
 from agents.models import Action, AgentTask, Step, TaskEvent
@@ -192,13 +192,11 @@ class Change:
 
     def write_rows(self) -> None:
         """Inserts the new steps and actions, so that other rows can point at them."""
-        for step in self.steps:
-            if step.pk is None:
-                step.save(force_insert=True)
-        for action in self.actions:
-            if action.pk is None:
-                action.step = action.step  # takes the key that the step has by now
-                action.save(force_insert=True)
+        rows.insert(step for step in self.steps if step.pk is None)
+        new = [action for action in self.actions if action.pk is None]
+        for action in new:
+            action.step = action.step  # takes the key that the step has by now
+        rows.insert(new)
 
     def write(self) -> None:
         """Writes everything. The journal's new head is a field of the task like any other: it costs no statement."""
@@ -210,46 +208,55 @@ class Change:
         if self._events:
             self.set(journal_head=chain.add_links((event for event, _ in self._events), self.task.journal_head))
         if self._fields:
-            AgentTask.objects.filter(pk=self.task.pk).update(**self._fields)
-        TaskEvent.objects.bulk_create(event for event, _ in self._events)
+            rows.update(AgentTask, self.task.pk, {}, **self._fields)
+        rows.insert(event for event, _ in self._events)
 
     def _update(self, row: Step | Action, before: dict[str, Any], **fields: Any) -> None:
         """The conditional UPDATE of a row under the task's lock; a row that is not written yet is just changed."""
-        if row.pk is not None and not type(row)._default_manager.filter(pk=row.pk, **before).update(**fields):
+        if row.pk is not None and rows.update(type(row), row.pk, before, **fields) is None:
             raise Stale(f"{row} changed meanwhile.")
         for name, value in fields.items():
             setattr(row, name, value)
 
 
 @contextmanager
-def changing(
-    task_id: int, condition: Q, *, actor: str, known: AgentTask | None = None, **touch: Any
-) -> Iterator[Change]:
-    """One transaction on a task that meets `condition`; `touch` is set by the very UPDATE that locks it.
+def changing(task_id: int, condition: Q, *, actor: str) -> Iterator[Change]:
+    """One transaction on a task that meets `condition`, for whoever does not hold its lease.
 
-    A holder of the lease passes the task as it knows it: only what others may write is read again.
     Raises Stale when no such task exists any more, and undoes everything when the block raises.
     """
     with transaction.atomic():
-        touch = touch or {"fencing_token": F("fencing_token")}
-        if not AgentTask.objects.filter(condition, pk=task_id).update(**touch):
-            raise Stale(f"Task {task_id} moved on: somebody else changed it meanwhile. Look at it again.")
-        task, now = _read(task_id) if known is None else _read_again(known)
-        change = Change(task, now, storable_text(actor))
+        if not AgentTask.objects.filter(condition, pk=task_id).update(fencing_token=F("fencing_token")):
+            raise _stale(task_id)
+        tasks = AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
+        task = tasks.annotate(db_now=Now()).get(pk=task_id)
+        change = Change(task, task.db_now, storable_text(actor))
         yield change
         change.write()
 
 
-def _read(task_id: int) -> tuple[AgentTask, datetime]:
-    tasks = AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
-    task = tasks.annotate(db_now=Now()).get(pk=task_id)
-    return task, task.db_now
+_OTHERS_WRITE = ("event_count", "journal_head", "cancel_requested_at", "cancel_requested_by")
+"""While a lease is held, only a cancel, a late outcome and the journal's end can come from others."""
 
 
-def _read_again(known: AgentTask) -> tuple[AgentTask, datetime]:
-    """While a lease is held, only a cancel, a late outcome and the journal's end can come from others."""
-    fields = AgentTask.objects.filter(pk=known.pk).annotate(db_now=Now())
-    known.event_count, known.journal_head, known.cancel_requested_at, known.cancel_requested_by, now = (
-        fields.values_list("event_count", "journal_head", "cancel_requested_at", "cancel_requested_by", "db_now").get()
-    )
-    return known, now
+@contextmanager
+def changing_known(known: AgentTask, before: dict[str, Any], *, actor: str, **touch: Any) -> Iterator[Change]:
+    """One transaction on a task as the holder of its lease knows it, while its fields are as they were `before`.
+
+    `touch` is set by the very UPDATE that locks the row, and what others may have written is read by it.
+    Raises Stale as `changing` does.
+    """
+    with transaction.atomic(savepoint=False):
+        found = rows.update(AgentTask, known.pk, before, (*_OTHERS_WRITE, rows.NOW), **touch)
+        if found is None:
+            raise _stale(known.pk)
+        *others, now = found
+        for name, value in (*touch.items(), *zip(_OTHERS_WRITE, others, strict=True)):
+            setattr(known, name, value)
+        change = Change(known, now, storable_text(actor))
+        yield change
+        change.write()
+
+
+def _stale(task_id: int) -> Stale:
+    return Stale(f"Task {task_id} moved on: somebody else changed it meanwhile. Look at it again.")

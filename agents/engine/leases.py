@@ -17,10 +17,10 @@ from datetime import timedelta
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.changes import Change, changing
+from agents.changes import Change, changing_known
 from agents.engine.clock import in_seconds, lease_seconds
 from agents.errors import LeaseLost, Stale
 from agents.models import AgentTask, WorkerProcess
@@ -43,6 +43,8 @@ class Lease:
     token: int
     good_until: float
     """Monotonic seconds of this process, never later than the database's `lease_until`."""
+    claimed: AgentTask = field(repr=False)
+    """The task as it was when it was claimed."""
     suspect: bool = False
     """Workers were lost with this task before: nothing else runs beside it in this process."""
     call_until: float | None = field(default=None)
@@ -70,15 +72,16 @@ class Lease:
 
     @contextmanager
     def change(self, known: AgentTask | None = None) -> Iterator[Change]:
-        """One transaction of the loop. It begins with the conditional UPDATE that proves the lease and renews it."""
+        """One transaction of the loop. It begins with the conditional UPDATE that proves the lease and renews it.
+
+        Without the task as the caller knows it, it is read first.
+        """
         asked = time.monotonic()
+        known = known or AgentTask.objects.get(pk=self.task_id)
+        before = {"fencing_token": self.token, "status": TaskStatus.RUNNING}
         try:
-            with changing(
-                self.task_id,
-                self.condition,
-                actor=f"worker:{WORKER}",
-                known=known,
-                lease_until=in_seconds(lease_seconds()),
+            with changing_known(
+                known, before, actor=f"worker:{WORKER}", lease_until=in_seconds(lease_seconds())
             ) as change:
                 yield change
         except Stale as gone:
@@ -110,31 +113,26 @@ def claim() -> Lease | None:
     """Takes the best runnable task, or None. Two workers never take the same one."""
     asked = time.monotonic()
     with transaction.atomic():
-        best = _claimable_here().select_for_update(skip_locked=True).first()
+        tasks = _claimable_here().select_related("version__agent", "submitted_by").defer("version__definition")
+        best = tasks.select_for_update(skip_locked=True, of=("self",)).first()
         if best is None or not has_room(best):
             return None
-        lost = best.status == TaskStatus.RUNNING
-        condition = Q(fencing_token=best.fencing_token, status=best.status)
-        with changing(
-            best.pk,
-            condition,
+        was, lost, suspect = best.status, best.status == TaskStatus.RUNNING, best.lapses >= SUSPECT
+        lost_worker = best.worker if lost else None
+        with changing_known(
+            best,
+            {"fencing_token": best.fencing_token, "status": best.status},
             actor=f"worker:{WORKER}",
-            fencing_token=F("fencing_token") + 1,
+            fencing_token=best.fencing_token + 1,
             lease_until=in_seconds(lease_seconds()),
             worker=WORKER,
             status=TaskStatus.RUNNING,
             wake_at=None,
             notice="",
-            lapses=F("lapses") + int(lost),
+            lapses=best.lapses + int(lost),
         ) as change:
-            change.event(
-                "task.claimed",
-                was=best.status,
-                token=change.task.fencing_token,
-                lost=best.worker if lost else None,
-            )
-        suspect = best.lapses >= SUSPECT
-        lease = Lease(best.pk, change.task.fencing_token, asked + lease_seconds(), suspect=suspect)
+            change.event("task.claimed", was=was, token=best.fencing_token, lost=lost_worker)
+    lease = Lease(best.pk, best.fencing_token, asked + lease_seconds(), best, suspect=suspect)
     with _held_lock:
         _held[lease.task_id] = lease
     return lease
@@ -147,9 +145,9 @@ def let_go(lease: Lease) -> None:
             del _held[lease.task_id]
 
 
-def release(lease: Lease) -> None:
+def release(lease: Lease, known: AgentTask | None = None) -> None:
     """Gives a task that can go on back to the queue, behind those that waited meanwhile."""
-    with lease.change() as change:
+    with lease.change(known) as change:
         change.move(TaskStatus.PENDING)
 
 

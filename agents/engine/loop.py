@@ -12,9 +12,10 @@ from agents.engine.drain import draining
 from agents.engine.leases import Lease
 from agents.engine.parking import park_deadline, park_limit
 from agents.engine.proposing import next_proposal
-from agents.engine.story import Story, read_story
+from agents.engine.story import Story, story_of
 from agents.errors import LeaseLost
 from agents.llm.base import CONTROL_TOOLS
+from agents.spending.ledger import give_up_open_calls
 from agents.states import ActionStatus, TaskStatus
 
 log = structlog.get_logger(__name__)
@@ -52,13 +53,13 @@ def advance(lease: Lease) -> None:
     """
     until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     try:
-        story = read_story(lease.task_id, lease.condition)
-        if story:
-            spans.name_agent(story.task)
-        while story and story.task.status == TaskStatus.RUNNING:
+        story = story_of(lease.claimed)
+        spans.name_agent(story.task)
+        give_up_open_calls(story.task.pk)
+        while story.task.status == TaskStatus.RUNNING:
             step(lease, story)
             if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):
-                leases.release(lease)
+                leases.release(lease, story.task)
                 dispatch.hint()
                 return
     except LeaseLost as lost:

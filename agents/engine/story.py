@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -24,7 +25,7 @@ from agents.llm.base import (
     ToolOffer,
     control_offers,
 )
-from agents.models import Action, AgentTask, KillSwitch, Step
+from agents.models import Action, AgentTask, Step
 from agents.policy import Denial, Facts
 from agents.states import ActionStatus, StepKind, StepStatus
 from tools.registry import registry
@@ -213,12 +214,17 @@ class Story:
 
 def read_story(task_id: int, condition: Q) -> Story | None:
     """Reads the task, its steps and their actions; None when the task does not meet the condition (any more)."""
-    tasks = AgentTask.objects.select_related("version", "submitted_by")
+    tasks = AgentTask.objects.select_related("version__agent", "submitted_by").defer("version__definition")
     task = tasks.filter(condition, pk=task_id).first()
-    if task is None:
-        return None
-    past = {step.pk: PastStep(step, []) for step in Step.objects.filter(task=task_id).order_by("number")}
-    for action in Action.objects.filter(task=task_id).order_by("step", "number"):
+    return story_of(task) if task else None
+
+
+def story_of(task: AgentTask) -> Story:
+    """Reads the steps and their actions to a task that was read just now."""
+    if not task.steps_taken:
+        return Story(task, task.version.read(), [])
+    past = {step.pk: PastStep(step, []) for step in Step.objects.filter(task=task).order_by("number")}
+    for action in Action.objects.filter(task=task).order_by("step_id", "number"):
         action.step = past[action.step_id].step
         past[action.step_id].actions.append(action)
         if action.pk == task.current_action_id:
@@ -228,8 +234,15 @@ def read_story(task_id: int, condition: Q) -> Story | None:
 
 def denials_now(task: AgentTask) -> tuple[Denial, ...]:
     """The kill switches that are engaged for this task's agent at this moment."""
-    engaged = KillSwitch.objects.filter(Q(agent=None) | Q(agent=task.agent_id), lifted_at=None)
-    return tuple(Denial(tool or None, why) for tool, why in engaged.values_list("tool", "why"))
+    with connection.cursor() as cursor:
+        cursor.execute(_ENGAGED, [task.agent_id])
+        return tuple(Denial(tool or None, why) for tool, why in cursor.fetchall())
+
+
+_ENGAGED = """
+    SELECT tool, why FROM agents_killswitch WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = %s)
+     ORDER BY id DESC
+"""
 
 
 def _take(said: list[dict[str, Any]], before_step: int) -> list[dict[str, Any]]:

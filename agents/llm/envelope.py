@@ -4,6 +4,8 @@ What comes back is read by `agents.llm.base.read_envelope`; `arguments_said` fir
 put in.
 """
 
+import functools
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -80,10 +82,16 @@ def envelope_schema(offer: ToolOffer) -> Schema:
 
 
 def offered(offers: Iterable[ToolOffer], dialect: Dialect | None) -> tuple[Offered, ...]:
-    """The tools in their order; without a dialect none is strict."""
+    """The tools in their order; without a dialect none is strict. Worked out once for the same offers."""
+    return _offered(tuple((one.name, one.description, json.dumps(one.input_schema)) for one in offers), dialect)
+
+
+@functools.lru_cache(maxsize=256)
+def _offered(offers: tuple[tuple[str, str, str], ...], dialect: Dialect | None) -> tuple[Offered, ...]:
     left = ANTHROPIC_ALLOWANCE if dialect is ANTHROPIC else PLENTY
     result = []
-    for offer in offers:
+    for name, description, own in offers:
+        offer = ToolOffer(name, description, json.loads(own))
         schema = envelope_schema(offer)
         strict = _strict(offer, schema, dialect)
         if strict is not None and left.less(strict).is_left:

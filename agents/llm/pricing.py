@@ -4,6 +4,7 @@ The published ones come with genai-prices and need no network. A model that it d
 never 0.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -96,6 +97,12 @@ _SOURCE = f"genai-prices {genai_prices.__version__}"
 
 
 def _published(model: str, at: datetime, tier: str = "") -> Any:
+    """What the package knows of the model at this minute; looking through all of its patterns takes a while."""
+    return _look_up(model, at.replace(second=0, microsecond=0), tier)
+
+
+@functools.lru_cache(maxsize=256)
+def _look_up(model: str, at: datetime, tier: str) -> Any:
     provider, _, name = model.partition(":")
     nothing = genai_prices.Usage(input_tokens=0, output_tokens=0)
     context = {"service_tier": tier} if tier else None

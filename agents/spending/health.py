@@ -2,9 +2,11 @@
 
 Turns in a row in which it did not answer let it rest, for longer each time; a key that is not accepted, or a time that
 the provider names, lets it rest at once. When the rest is over one worker tries, and the others wait for what comes of
-it. An answer ends it all. Losing these rows would do no harm: they would be learned again.
+it. An answer ends it all. Losing these rows would do no harm: they would be learned again. Nor does it that a process
+which found a model well does not look again for a second.
 """
 
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -28,6 +30,10 @@ REST = 10.0
 LONGEST_REST = 300.0
 TRIAL = 150.0
 """Seconds that the one who tries has, before somebody else may."""
+BELIEVED = 1.0
+"""Seconds for which a process takes a model for well that it found so."""
+
+_well_until: dict[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -70,9 +76,13 @@ class Guarded:
 
 def admit(model: str) -> bool:
     """Raises Unavailable while the model rests. After that, one caller is let through to try, and told so by True."""
+    if _is_well(model):
+        return False
     try:
         row = ModelHealth.objects.filter(model=model).first()
         if row is None or row.rests_until is None:
+            if row is None or not row.failures:
+                _well_until[model] = time.monotonic() + BELIEVED
             return False
         rested = ModelHealth.objects.filter(pk=row.pk, rests_until__lte=Now())
         if rested.update(rests_until=in_seconds(TRIAL)):
@@ -93,6 +103,8 @@ def let_others_try(model: str) -> None:
 
 def answered(model: str) -> None:
     """The model said something, however odd: it works."""
+    if _is_well(model):
+        return
     try:
         ill = ModelHealth.objects.filter(~Q(failures=0) | ~Q(rests_until=None), model=model)
         ill.update(failures=0, rests_until=None, error_kind="", error="", alarmed=False, changed_at=Now())
@@ -102,6 +114,7 @@ def answered(model: str) -> None:
 
 def failed(model: str, kind: Kind, message: str, retry_after: float | None = None) -> None:
     """A turn ended without an answer of the model."""
+    _well_until.pop(model, None)
     try:
         rows = ModelHealth.objects.filter(pk=ModelHealth.objects.get_or_create(model=model)[0].pk)
         rows.update(failures=F("failures") + 1, error_kind=kind, error=message, changed_at=Now())
@@ -113,6 +126,10 @@ def failed(model: str, kind: Kind, message: str, retry_after: float | None = Non
         let_go_of_database()
     if newly:
         alarms.tell("A model's key is not accepted", f"{message} Its tasks wait until that is put right.", error=True)
+
+
+def _is_well(model: str) -> bool:
+    return time.monotonic() < _well_until.get(model, 0.0)
 
 
 def _rest(kind: Kind, failures: int, retry_after: float | None) -> float:

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 from sentry_sdk.tracing import Span
 
+from agents import rows
 from agents.engine import spans
 from agents.engine.leases import let_go_of_database
 from agents.llm.asking import Opening, Settlement, Usage
@@ -59,8 +60,6 @@ class Ledger:
     def opened(self, opening: Opening) -> OpenCall:
         """Before a call. Raises NotYet, BudgetReached or NoProposal, and then nothing is taken and nothing sent."""
         with _briefly():
-            if self._last is None and self.task is not None:
-                give_up_open_calls(self.task.pk)
             call = self._open(opening)
         self._last = call.row
         return call
@@ -74,9 +73,9 @@ class Ledger:
                 if now is None:
                     log.warning("model.settled_late", call=call.row.pk, model=call.row.model)
                     return
-                pacing.leave(call.row.provider, call.estimated, now.tokens)
                 for budget in call.budgets:
                     budgets.correct(budget, call.worst, now)
+                pacing.leave(call.row.provider, call.estimated, now.tokens)
             told = [said for budget in call.budgets if (said := budgets.newly_mostly_used(budget))]
             if self.task is not None:
                 warning.warn(self.task, call.budgets)
@@ -101,17 +100,17 @@ class Ledger:
         provider = opening.model.partition(":")[0]
         try:
             with transaction.atomic():
-                pacing.enter(provider, estimated)
+                row = self._write(opening, worst, dearest, day)
                 for budget in against:
                     budgets.reserve(budget, worst)
-                row = self._write(opening, worst, dearest, day)
+                pacing.enter(provider, estimated)
         except Full as full:
             raise budgets.refusal(full.budget, worst) from None
         return OpenCall(row, against, worst, estimated, spans.model_call(opening.model, opening.body))
 
     def _write(self, opening: Opening, worst: Amount, dearest: Prices | None, day: Any) -> ModelCall:
         last = self._last
-        return ModelCall.objects.create(
+        row = ModelCall(
             task=self.task,
             version=self.task.version if self.task else None,
             step_number=self.step_number,
@@ -128,6 +127,8 @@ class Ledger:
             passed_over="; ".join(self._passed_over)[:500],
             request=kept_request(opening.body),
         )
+        rows.insert([row])
+        return row
 
 
 def give_up_open_calls(task_id: int) -> int:
@@ -186,7 +187,8 @@ def _settle(call: OpenCall, settlement: Settlement) -> Amount | None:
         cost = prices.cost(usage) if prices else None
         now = Amount(cost, usage.input_tokens + usage.output_tokens)
         fields |= _used(usage) | {"cost": cost, "at_most": False, "prices": _written(prices)}
-    return now if ModelCall.objects.filter(pk=row.pk, status=Status.OPEN).update(**fields) else None
+    written = rows.update(ModelCall, row.pk, {"status": Status.OPEN}, **fields)
+    return None if written is None else now
 
 
 def _used(usage: Usage) -> dict[str, Any]:

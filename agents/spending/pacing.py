@@ -8,10 +8,10 @@ before it and corrected after it. Whoever finds no room lets go of everything, a
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
-from django.db.models import F, FloatField, Q, Value
-from django.db.models.functions import Greatest
+from django.db import connection
 
 from agents.models import ProviderTraffic
 from agents.spending.errors import NotYet
@@ -43,34 +43,54 @@ def pace_of(provider: str) -> Pace:
     return Pace(*settings.COUNTERSIGN_PROVIDER_LIMITS.get(provider, ()))
 
 
+_ENTER = """
+    UPDATE agents_providertraffic
+       SET in_flight = in_flight + 1,
+           requests_until = CASE WHEN requests_until < %(now)s THEN %(now)s ELSE requests_until END + %(of_request)s,
+           tokens_until = CASE WHEN tokens_until < %(now)s THEN %(now)s ELSE tokens_until END + %(of_tokens)s
+     WHERE provider = %(provider)s
+       AND in_flight < %(in_flight)s AND requests_until <= %(requests)s AND tokens_until <= %(tokens)s
+"""
+_LEAVE = """
+    UPDATE agents_providertraffic
+       SET in_flight = in_flight - 1, tokens_until = tokens_until + %(of_tokens)s
+     WHERE provider = %(provider)s AND in_flight > 0
+"""
+_ANY = 1e12
+"""More calls than there can be, and later than any moment."""
+
+
 def enter(provider: str, tokens: int) -> None:
-    """Counts a call in, in the caller's transaction. Raises NotYet where there is no room for it."""
+    """Counts a call in, in the caller's transaction. Raises NotYet where there is no room for it.
+
+    All calls to a provider change its row in turn: this comes last in a transaction, so that it is held for a moment.
+    """
     pace, now = pace_of(provider), time.time()
-    room = Q(
-        requests_until__lte=now + max(BURST - pace.of_request, 0.0) if pace.requests else now + 1e9,
-        tokens_until__lte=now + BURST if pace.tokens else now + 1e9,
-    )
-    if pace.in_flight:
-        room &= Q(in_flight__lt=pace.in_flight)
-    entered = {
-        "in_flight": F("in_flight") + 1,
-        "requests_until": _later_of("requests_until", now) + pace.of_request,
-        "tokens_until": _later_of("tokens_until", now) + pace.of_tokens(tokens),
+    call = {
+        "provider": provider,
+        "now": now,
+        "of_request": pace.of_request,
+        "of_tokens": pace.of_tokens(tokens),
+        "in_flight": pace.in_flight or _ANY,
+        "requests": now + max(BURST - pace.of_request, 0.0) if pace.requests else _ANY,
+        "tokens": now + BURST if pace.tokens else _ANY,
     }
-    rows = ProviderTraffic.objects.filter(provider=provider)
-    if rows.filter(room).update(**entered):
+    if _changed(_ENTER, call):
         return
     ProviderTraffic.objects.get_or_create(provider=provider)
-    if not rows.filter(room).update(**entered):
+    if not _changed(_ENTER, call):
         raise _no_room(provider, pace, now)
 
 
 def leave(provider: str, estimated: int, used: int) -> None:
-    """Counts a call out, and corrects its tokens."""
-    ProviderTraffic.objects.filter(provider=provider, in_flight__gt=0).update(
-        in_flight=F("in_flight") - 1,
-        tokens_until=F("tokens_until") + pace_of(provider).of_tokens(used - estimated),
-    )
+    """Counts a call out, and corrects its tokens; the last thing in a transaction too."""
+    _changed(_LEAVE, {"provider": provider, "of_tokens": pace_of(provider).of_tokens(used - estimated)})
+
+
+def _changed(statement: str, values: dict[str, Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return bool(cursor.rowcount)
 
 
 def estimate(input_tokens_at_most: int) -> int:
@@ -87,7 +107,3 @@ def _no_room(provider: str, pace: Pace, now: float) -> NotYet:
     if max(waits) > 0:
         return NotYet(f"The calls to {provider} of this minute are used up.", max(waits))
     return NotYet(f"{pace.in_flight} calls to {provider} are under way, which is the limit here.", FULL)
-
-
-def _later_of(field: str, now: float) -> Greatest:
-    return Greatest(F(field), Value(now, output_field=FloatField()))
