@@ -100,9 +100,9 @@ class Ledger:
         provider = opening.model.partition(":")[0]
         try:
             with transaction.atomic():
-                row = self._write(opening, worst, dearest, day)
                 for budget in against:
                     budgets.reserve(budget, worst)
+                row = self._write(opening, worst, dearest, day)
                 pacing.enter(provider, estimated)
         except Full as full:
             raise budgets.refusal(full.budget, worst) from None
