@@ -9,7 +9,8 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field, Model
 from django.db.models.expressions import BaseExpression, Col, DatabaseDefault
 from django.db.models.functions import Now
@@ -23,15 +24,15 @@ def insert(rows: Iterable[Model]) -> None:
     new = list(rows)
     if not new:
         return
-    model = type(new[0])
+    model, here = type(new[0]), connections[DEFAULT_DB_ALIAS]
     given, left = _columns(new[0])
-    parameters = [one.get_db_prep_save(getattr(row, one.attname), connection) for row in new for one in given]
-    statement, back = _insert(connection.vendor, model, given, left, len(new))
-    with connection.cursor() as cursor:
+    parameters = [one.get_db_prep_save(getattr(row, one.attname), here) for row in new for one in given]
+    statement, back = _insert(here.vendor, model, given, left, len(new))
+    with here.cursor() as cursor:
         cursor.execute(statement, parameters)
         written = cursor.fetchall()
     for row, values in zip(new, written, strict=True):
-        for column, value in zip((model._meta.pk, *left), _read(back, values), strict=True):
+        for column, value in zip((model._meta.pk, *left), _read(back, values, here), strict=True):
             setattr(row, column.attname, value)
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
@@ -47,23 +48,25 @@ def update(
     same = tuple(model._meta.get_field(name) for name in before)
     values = tuple(fields.values())
     expressions = tuple(value if isinstance(value, BaseExpression) else None for value in values)
-    statement, readers = _update(connection.vendor, model, columns, expressions, same, tuple(back))
+    here = connections[DEFAULT_DB_ALIAS]
+    statement, readers = _update(here.vendor, model, columns, expressions, same, tuple(back))
     parameters: list[Any] = []
     for column, value in zip(columns, values, strict=True):
         if isinstance(value, BaseExpression):
-            parameters += _compiled(connection.vendor, model, value)[1]
+            parameters += _compiled(here.vendor, model, value)[1]
         else:
-            parameters.append(_prepared(column, value))
-    parameters += [key, *(_prepared(column, value) for column, value in zip(same, before.values(), strict=True))]
-    with connection.cursor() as cursor:
+            parameters.append(_prepared(column, value, here))
+    parameters += [key, *(_prepared(column, value, here) for column, value in zip(same, before.values(), strict=True))]
+    with here.cursor() as cursor:
         cursor.execute(statement, parameters)
         found = cursor.fetchall()
-    return tuple(_read(readers, found[0])) if found else None
+    return tuple(_read(readers, found[0], here)) if found else None
 
 
 def _columns(row: Model) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """The columns that a new row gives a value for, and those that the database fills."""
-    given, left = [], []
+    given: list[Any] = []
+    left: list[Any] = []
     for column in row._meta.concrete_fields:
         if not column.primary_key:
             (left if isinstance(getattr(row, column.attname), DatabaseDefault) else given).append(column)
@@ -96,7 +99,8 @@ def _update(
         for column, expression in zip(columns, expressions, strict=True)
     ]
     conditions = [f"{_name(column.column)} = %s" for column in (model._meta.pk, *same)]
-    wanted = [model._meta.get_field(one) if isinstance(one, str) else one for one in back] or [model._meta.pk]
+    wanted: list[Any] = [model._meta.get_field(one) if isinstance(one, str) else one for one in back]
+    wanted = wanted or [model._meta.pk]
     said = [_name(one.column) if isinstance(one, Field) else _compiled(vendor, model, one)[0] for one in wanted]
     table, where = _name(model._meta.db_table), " AND ".join(conditions)
     statement = f"UPDATE {table} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(said)}"  # noqa: S608
@@ -106,28 +110,30 @@ def _update(
 @functools.lru_cache(maxsize=256)
 def _compiled(vendor: str, model: type[Model], expression: Any) -> tuple[str, tuple[Any, ...]]:
     query = model._default_manager.all().query
-    compiler = query.get_compiler(connection=connection)
+    compiler = query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
     statement, parameters = compiler.compile(expression.resolve_expression(query))
     return statement, tuple(parameters)
 
 
-def _prepared(column: Any, value: Any) -> Any:
-    return column.get_db_prep_save(value.pk if isinstance(value, Model) else value, connection)
+def _prepared(column: Any, value: Any, here: BaseDatabaseWrapper) -> Any:
+    return column.get_db_prep_save(value.pk if isinstance(value, Model) else value, here)
 
 
 def _reader(model: type[Model], of: Any) -> tuple[Any, tuple[Any, ...]]:
     """What makes a value of a column out of what the database gives, which differs between databases."""
     column = of if isinstance(of, Field) else of.output_field
     expression = Col(model._meta.db_table, column) if isinstance(of, Field) else of
-    steps = (*connection.ops.get_db_converters(expression), *expression.get_db_converters(connection))
-    return expression, steps
+    here = connections[DEFAULT_DB_ALIAS]
+    return expression, (*here.ops.get_db_converters(expression), *expression.get_db_converters(here))
 
 
-def _read(readers: Sequence[tuple[Any, tuple[Any, ...]]], values: Sequence[Any]) -> list[Any]:
+def _read(
+    readers: Sequence[tuple[Any, tuple[Any, ...]]], values: Sequence[Any], here: BaseDatabaseWrapper
+) -> list[Any]:
     result = []
     for (expression, steps), value in zip(readers, values, strict=True):
         for step in steps:
-            value = step(value, expression, connection)
+            value = step(value, expression, here)
         result.append(value)
     return result
 
@@ -137,4 +143,4 @@ def _names(columns: Iterable[Any]) -> str:
 
 
 def _name(name: str) -> str:
-    return connection.ops.quote_name(name)
+    return connections[DEFAULT_DB_ALIAS].ops.quote_name(name)

@@ -21,6 +21,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.changes import Change, changing_known
+from agents.engine import turns
 from agents.engine.clock import in_seconds, lease_seconds
 from agents.errors import LeaseLost, Stale
 from agents.models import AgentTask, WorkerProcess
@@ -64,11 +65,12 @@ class Lease:
         """Something slow is waited for, so long at most: no connection is held, and renewal stops at its deadline."""
         let_go_of_database()
         self.call_until = time.monotonic() + seconds
-        try:
-            yield
-        finally:
-            self.call_until = None
-            drop_connection()
+        with turns.waiting():
+            try:
+                yield
+            finally:
+                self.call_until = None
+                drop_connection()
 
     @contextmanager
     def change(self, known: AgentTask | None = None) -> Iterator[Change]:
@@ -136,6 +138,11 @@ def claim() -> Lease | None:
     with _held_lock:
         _held[lease.task_id] = lease
     return lease
+
+
+def others_wait() -> bool:
+    """Is there a task that somebody could take now?"""
+    return claimable().exists()
 
 
 def let_go(lease: Lease) -> None:

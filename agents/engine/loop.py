@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from agents.engine import acting, controlling, dispatch, leases, recovery, spans
+from agents.engine import acting, controlling, dispatch, leases, recovery, spans, turns
 from agents.engine.drain import draining
 from agents.engine.leases import Lease
 from agents.engine.parking import park_deadline, park_limit
@@ -23,18 +23,19 @@ log = structlog.get_logger(__name__)
 
 def work_once() -> bool:
     """Claims the best runnable task and moves it on for one time slice; False when there was none."""
-    try:
-        lease = None if draining() else _claim()
-        if lease is None:
-            return False
-        with (
-            structlog.contextvars.bound_contextvars(task=lease.task_id, token=lease.token),
-            spans.slice_of(lease.task_id),
-        ):
-            advance(lease)
-        return True
-    finally:
-        connection.close()
+    with turns.working():
+        try:
+            lease = None if draining() else _claim()
+            if lease is None:
+                return False
+            with (
+                structlog.contextvars.bound_contextvars(task=lease.task_id, token=lease.token),
+                spans.slice_of(lease.task_id),
+            ):
+                advance(lease)
+            return True
+        finally:
+            connection.close()
 
 
 def _claim() -> Lease | None:
@@ -46,7 +47,7 @@ def _claim() -> Lease | None:
 
 
 def advance(lease: Lease) -> None:
-    """Moves one task on until it parks, ends, waits, or its slice is over.
+    """Moves one task on until it parks, ends, waits, or its slice is over and others wait.
 
     A database that is away costs a moment. Any other exception that nobody foresaw leaves the lease to run out: the
     task is found again later, by whoever is alive, and after a few such losses it is set aside for a person.
@@ -59,9 +60,11 @@ def advance(lease: Lease) -> None:
         while story.task.status == TaskStatus.RUNNING:
             step(lease, story)
             if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):
-                leases.release(lease, story.task)
-                dispatch.hint()
-                return
+                if draining() or leases.others_wait():
+                    leases.release(lease, story.task)
+                    dispatch.hint()
+                    return
+                until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     except LeaseLost as lost:
         log.warning("lease.lost", why=str(lost))
     except (OperationalError, InterfaceError) as away:

@@ -7,6 +7,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 
 from agents.changes import Change, Parking, changing
+from agents.engine import turns
 from agents.engine.calling import Answered, NotDone, Outcome, TryLater, Unknown
 from agents.engine.clock import backoff, margin
 from agents.engine.leases import WORKER, Lease
@@ -57,7 +58,8 @@ def _still_started(lease: Lease, story: Story, action: Action) -> Action | None:
     """Waits for the database; the action as it stands then, or None where the recording had gone through after all."""
     while True:
         lease.check()
-        time.sleep(0.2)
+        with turns.waiting():
+            time.sleep(0.2)
         try:
             connection.close()
             if not story.read_again(lease.condition):

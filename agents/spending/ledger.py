@@ -17,7 +17,7 @@ from django.utils import timezone
 from sentry_sdk.tracing import Span
 
 from agents import rows
-from agents.engine import spans
+from agents.engine import spans, turns
 from agents.engine.leases import let_go_of_database
 from agents.llm.asking import Opening, Settlement, Usage
 from agents.llm.base import NoProposal
@@ -212,7 +212,8 @@ def _written(prices: Prices | None) -> dict[str, str] | None:
 @contextmanager
 def _briefly() -> Iterator[None]:
     """The connection is borrowed for what is done here, and given back before the model is waited for."""
-    try:
-        yield
-    finally:
-        let_go_of_database()
+    with turns.working():
+        try:
+            yield
+        finally:
+            let_go_of_database()

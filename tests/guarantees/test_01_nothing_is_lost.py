@@ -56,10 +56,12 @@ def test_a_worker_killed_at_any_commit_costs_no_task_and_repeats_no_effect(
 
 
 def test_a_worker_killed_while_it_gives_its_task_back_costs_nothing(desk: Desk, doomed_workers: DoomedWorkers) -> None:
-    # A slice of no length ends after every turn, so that each turn is followed by a release and a new claim.
+    # A slice of no length ends after every turn, so that each is followed by a release, where somebody else waits.
     for at in itertools.count(1):
+        other = desk.submit(f"look {subject()}")
         task, killed = _dies(desk, doomed_workers, "idempotent {}", at, COUNTERSIGN_SLICE_SECONDS=0)
-        check(task)
+        people.bring_to_an_end(desk, other)
+        check(task, other)
         assert task.status == TaskStatus.COMPLETE
         if not killed:
             return

@@ -147,6 +147,14 @@ def test_a_long_task_gives_way_to_others_when_its_slice_is_over(desk: Desk, sett
     assert desk.settle(long).status == TaskStatus.COMPLETE
 
 
+def test_a_task_for_which_nobody_waits_goes_on_when_its_slice_is_over(desk: Desk, settings: Any) -> None:
+    settings.COUNTERSIGN_SLICE_SECONDS = 0
+    task = desk.submit(f"in turn {subject()}")
+    assert work_once()
+    task.refresh_from_db()
+    assert (task.status, kinds(task).count("task.claimed")) == (TaskStatus.COMPLETE, 1)
+
+
 def test_a_draining_worker_hands_its_task_over_at_the_next_step(desk: Desk) -> None:
     task = desk.submit(f"in turn {subject()}")
     lease = leases.claim()

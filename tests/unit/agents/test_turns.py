@@ -1,0 +1,39 @@
+"""Many threads may wait at once; few of them work at once."""
+
+import threading
+
+from agents.engine import turns
+
+
+def test_no_more_work_at_once_than_have_a_turn_and_whoever_waits_leaves_it_to_another() -> None:
+    count, inside, most = 3 * turns.AT_ONCE, 0, 0
+    lock, all_wait = threading.Lock(), threading.Barrier(3 * turns.AT_ONCE)
+
+    def work() -> None:
+        nonlocal inside, most
+        with turns.working(), turns.working():
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            with lock:
+                inside -= 1
+            with turns.waiting():
+                all_wait.wait(30)  # all of them at once, which would never be if one held its turn
+            with lock:
+                inside += 1
+                most = max(most, inside)
+            with lock:
+                inside -= 1
+
+    threads = [threading.Thread(target=work) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in threads)
+    assert 1 <= most <= turns.AT_ONCE
+
+
+def test_without_a_turn_there_is_none_to_leave() -> None:
+    with turns.waiting(), turns.working():
+        pass
