@@ -235,8 +235,8 @@ def changing(task_id: int, condition: Q, *, actor: str) -> Iterator[Change]:
         change.write()
 
 
-_OTHERS_WRITE = ("event_count", "journal_head", "cancel_requested_at", "cancel_requested_by")
-"""While a lease is held, only a cancel, a late outcome and the journal's end can come from others."""
+_READ_AGAIN = ("lease_until", "event_count", "journal_head", "cancel_requested_at", "cancel_requested_by")
+"""What the lock sets by the database's clock; and a cancel and the journal's end, all that can come from others."""
 
 
 @contextmanager
@@ -247,11 +247,11 @@ def changing_known(known: AgentTask, before: dict[str, Any], *, actor: str, **to
     Raises Stale as `changing` does.
     """
     with transaction.atomic(savepoint=False):
-        found = rows.update(AgentTask, known.pk, before, (*_OTHERS_WRITE, rows.NOW), **touch)
+        found = rows.update(AgentTask, known.pk, before, (*_READ_AGAIN, rows.NOW), **touch)
         if found is None:
             raise _stale(known.pk)
-        *others, now = found
-        for name, value in (*touch.items(), *zip(_OTHERS_WRITE, others, strict=True)):
+        *read, now = found
+        for name, value in (*touch.items(), *zip(_READ_AGAIN, read, strict=True)):
             setattr(known, name, value)
         change = Change(known, now, storable_text(actor))
         yield change

@@ -101,7 +101,7 @@ def _update(
     conditions = [f"{_name(column.column)} = %s" for column in (model._meta.pk, *same)]
     wanted: list[Any] = [model._meta.get_field(one) if isinstance(one, str) else one for one in back]
     wanted = wanted or [model._meta.pk]
-    said = [_name(one.column) if isinstance(one, Field) else _compiled(vendor, model, one)[0] for one in wanted]
+    said = [_compiled(vendor, model, one)[0] if isinstance(one, Now) else _name(one.column) for one in wanted]
     table, where = _name(model._meta.db_table), " AND ".join(conditions)
     statement = f"UPDATE {table} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(said)}"  # noqa: S608
     return statement, tuple(_reader(model, one) for one in wanted)
