@@ -81,7 +81,7 @@ class Change:
         if to != TaskStatus.RUNNING:
             fields = {"worker": "", "lease_until": None} | fields
         if to != TaskStatus.NEEDS_REVIEW:
-            fields = {"parked_for": "", "owner": None, "budget": ""} | fields
+            fields = {"parked_for": "", "budget": ""} | fields
         if to in (TaskStatus.PENDING, TaskStatus.WAITING):
             fields = {"turn": next_turn(self.task.submitted_by_id, self.task.priority)} | fields
         if to == TaskStatus.PENDING:
@@ -90,6 +90,8 @@ class Change:
             fields = {
                 "finished_at": self.now,
                 "current_action": None,
+                "owner": None,
+                "by_hand": None,
                 "wake_at": None,
                 "question": "",
                 "notice": "",
@@ -146,7 +148,7 @@ class Change:
     def add_step(self, **fields: Any) -> Step:
         """Records the next step and counts it. The database refuses one beyond the limit."""
         number = self.task.steps_taken + 1
-        self.set(steps_taken=number, lapses=0, unanswered=0, unanswered_since=None)
+        self.set(steps_taken=number, by_hand=None, lapses=0, unanswered=0, unanswered_since=None)
         step = Step(task=self.task, number=number, created_at=self.now, **fields)
         self.steps.append(step)
         return step

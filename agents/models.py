@@ -107,7 +107,10 @@ class AgentTask(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The person who took the task over.",
+        help_text="The person who took the task over, until it is given back or ends.",
+    )
+    by_hand = models.JSONField(
+        null=True, blank=True, help_text="The call that its owner asked for, until it is recorded as a step."
     )
     question = models.TextField(blank=True, help_text="What the submitter is asked.")
     notice = models.TextField(blank=True, help_text="What the submitter is told about a wait or a hand-over.")
@@ -207,8 +210,15 @@ class AgentTask(models.Model):
             ),
             CheckConstraint(
                 name="taken_over_by_somebody",
-                condition=Q(parked_for="takeover", owner__isnull=False)
-                | (~Q(parked_for="takeover") & Q(owner__isnull=True)),
+                condition=~Q(parked_for="takeover") | Q(owner__isnull=False),
+            ),
+            CheckConstraint(
+                name="called_by_its_owner",
+                condition=Q(by_hand__isnull=True) | Q(owner__isnull=False),
+            ),
+            CheckConstraint(
+                name="nobody_owns_what_is_over",
+                condition=~Q(status__in=sorted(FINAL)) | Q(owner__isnull=True),
             ),
             # One submission per key of one submitter, however often it is posted.
             UniqueConstraint(

@@ -50,6 +50,7 @@ class Answer(models.TextChoices):
     EXTEND = "extend", "Extend"
     RESPOND = "respond", "Respond with guidance"
     TAKE_OVER = "take_over", "Take over"
+    CALL = "call", "Call a tool"
     FINISH = "finish", "Finish with a result"
     GIVE_BACK = "give_back", "Give back with guidance"
     TERMINATE = "terminate", "End the task"

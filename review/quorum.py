@@ -1,7 +1,8 @@
 """How many people must say yes to this request, and who of them counts?
 
 The agent's rules say it (`approvals` of its definition), looked at with the exact arguments when the request opens,
-and again with those of an edit. The submitter never counts, nor does a person whose own version is put to others.
+and again with those of an edit. The submitter never counts, nor does a person whose own version is put to others, nor
+the owner of a task that was taken over: the calls in it are theirs.
 """
 
 from typing import Any
@@ -43,7 +44,7 @@ def missing_approvers(
     """
     people = people_who_may(task, quorum.group)
     if action is not None:
-        people = people.exclude(pk__in=[*editors(action.step_id), edited_by or 0])
+        people = people.exclude(pk__in=[*editors(action.step_id), edited_by or 0, task.owner_id or 0])
     there = len(people.values_list("pk", flat=True)[: quorum.needed])
     if there >= quorum.needed:
         return None
@@ -111,4 +112,6 @@ def needs_others(request: ReviewRequest, person: User, arguments: dict[str, Any]
     edited_before = person.pk in editors(request.step_id)
     # Who edits types no password for what had not asked for one: whoever approves their version does.
     unproven = quorum.password and not request.password_again
-    return max(quorum.needed, request.approvals_needed) > 1 or not is_member or edited_before or unproven
+    is_owner = request.task.owner_id == person.pk
+    several = max(quorum.needed, request.approvals_needed) > 1
+    return several or not is_member or edited_before or unproven or is_owner

@@ -29,7 +29,7 @@ ANSWERS: dict[str, tuple[Answer, ...]] = {
     Kind.IN_DOUBT: (Answer.HAPPENED, Answer.NOT_HAPPENED, Answer.TERMINATE),
     Kind.LIMIT: (Answer.EXTEND, Answer.TAKE_OVER, Answer.TERMINATE),
     Kind.ESCALATION: (Answer.RESPOND, Answer.TAKE_OVER, Answer.TERMINATE),
-    Kind.TAKEOVER: (Answer.FINISH, Answer.GIVE_BACK, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.TAKEOVER: (Answer.CALL, Answer.FINISH, Answer.GIVE_BACK, Answer.TAKE_OVER, Answer.TERMINATE),
 }
 """What a person may say to each kind of request."""
 
@@ -41,7 +41,10 @@ class Given:
     """What a person filled in: each answer reads what it needs and says what is missing."""
 
     comment: str = ""
+    tool: str = ""
     arguments: dict[str, Any] | None = None
+    summary: str = ""
+    """What the person did before giving the task back."""
     result: Any = None
     steps: int = 0
     amount: Decimal | None = None
@@ -90,6 +93,8 @@ def may_answer(request: ReviewRequest, person: User, answer: str) -> str:
         needed, why = "review.decide", "You may extend this budget. Other answers are the reviewers'."
     if not person.has_perm(needed):
         return why
+    if answer in RUNS_IT and request.task.owner_id == person.pk:
+        return "You asked for this call, so somebody else approves it."
     return may_approve(request, person) if answer in GOES_ON else ""
 
 
@@ -257,10 +262,12 @@ def _apply(
             services.respond(change, given.comment, by=person)
         case Answer.TAKE_OVER:
             services.take_over(change, by=person)
+        case Answer.CALL:
+            services.call_by_hand(change, given.tool, given.arguments or {}, given.comment, by=person)
         case Answer.FINISH:
             services.finish_by_person(change, given.result)
         case Answer.GIVE_BACK:
-            services.give_back(change, given.comment, by=person)
+            services.give_back(change, given.comment, given.summary, by=person)
         case Answer.TERMINATE:
             services.terminate(change, given.comment)
 
@@ -288,6 +295,10 @@ def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, 
             was = request.action.arguments if request.action else {}
             now = given.arguments or {}
             return {"arguments": now, "difference": difference(was, now)}
+        case Answer.CALL:
+            return {"tool": given.tool, "arguments": given.arguments or {}}
+        case Answer.GIVE_BACK if given.summary:
+            return {"summary": given.summary}
         case Answer.HAPPENED | Answer.FINISH:
             return {"result": given.result}
         case Answer.EXTEND if reached := budget_of(request):

@@ -51,6 +51,8 @@ def _headline(task: AgentTask, to_submitter: bool) -> tuple[str, str]:
             return "The agent has a question for you", ""
         case TaskStatus.NEEDS_REVIEW if task.parked_for == ParkedFor.TAKEOVER:
             return f"{task.owner} works on this task", "The agent does nothing until it is given back."
+        case TaskStatus.PENDING | TaskStatus.RUNNING if task.owner_id is not None:
+            return f"{task.owner} works on this task", "A call that they asked for is being carried out."
         case TaskStatus.NEEDS_REVIEW:
             return PARKED[ParkedFor(task.parked_for)], ""
         case TaskStatus.WAITING:

@@ -231,7 +231,7 @@ def _ask_people(
     precondition = _fingerprint(lease, tool, arguments)
     with story.change(lease) as change:
         step = _add_step(change, next_, verdict)
-        if verdict.hand_over:
+        if verdict.hand_over and change.task.owner_id is None:
             action = add_action(change, step, tool, arguments, ActionStatus.PROPOSED, origins=origins)
             hand_over(change, story.definition, reasons_of(verdict), step=step, action=action)
             return

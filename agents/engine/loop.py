@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from django.utils import timezone
 
 from agents.engine import acting, controlling, dispatch, leases, recovery, spans, turns
+from agents.engine.by_hand import return_to_owner
 from agents.engine.drain import draining
 from agents.engine.leases import Lease
 from agents.engine.parking import park_deadline, park_limit
@@ -82,8 +83,9 @@ def step(lease: Lease, story: Story) -> None:
     1. An action that was started comes first: its outcome must be known before anything else happens.
     2. A requested cancel ends the task between steps.
     3. An approved action starts.
-    4. The deadline and the step limit park the task.
-    5. Else the next proposal is made, judged, and carried out or parked.
+    4. A task that somebody has taken over goes back to its owner, unless they asked for a call.
+    5. The deadline and the step limit park the task.
+    6. Else the next proposal is made, judged, and carried out or parked.
     """
     task, action = story.task, story.task.current_action
     if task.lapses >= recovery.MANY_LAPSES:
@@ -95,6 +97,8 @@ def step(lease: Lease, story: Story) -> None:
             change.end_if_canceled()
     elif action and action.status == ActionStatus.APPROVED:
         acting.start_approved(lease, story, action)
+    elif task.owner_id is not None and task.by_hand is None:
+        return_to_owner(lease, story)
     elif task.deadline and task.deadline <= timezone.now():
         with story.change(lease) as change:
             park_deadline(change, story.definition)

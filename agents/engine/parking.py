@@ -31,7 +31,13 @@ def hand_over(
     evidence: dict[str, Any] | None = None,
     budget: str = "",
 ) -> None:
-    """Parks the task for a person. The submitter reads the agent's sentence, and `told`: what could not be done."""
+    """Parks the task for a person. The submitter reads the agent's sentence, and `told`: what could not be done.
+
+    A task that somebody has taken over goes back to its owner, instead of to whoever is free.
+    """
+    if change.task.owner_id is not None and kind == ParkedFor.ESCALATION:
+        back_to_owner(change, reasons, step)
+        return
     notice = " ".join(part for part in (definition.handover, told) if part)
     change.park(Parking(kind, reasons, step, action, evidence or {}, budget), notice=notice)
 
@@ -43,6 +49,13 @@ def ask_submitter(change: Change, step: Step, question: str) -> None:
         return
     change.move(TaskStatus.NEEDS_INPUT, question=question)
     change.event("question.asked", step=step.number, question=question)
+
+
+def back_to_owner(change: Change, reasons: list[dict[str, Any]], step: Step | None, **evidence: Any) -> None:
+    """Parks a task that was taken over for the person who owns it, with what came of the call that they asked for."""
+    change.set(by_hand=None)
+    notice = "A person works on this task now."
+    change.park(Parking(ParkedFor.TAKEOVER, reasons, step, evidence=evidence), notice=notice)
 
 
 def park_limit(change: Change, definition: AgentDefinition) -> None:

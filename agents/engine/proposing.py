@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from agents.changes import Change
+from agents.engine.by_hand import proposal_by_hand
 from agents.engine.clock import patient_backoff
 from agents.engine.leases import Lease
 from agents.engine.parking import hand_over, park_budget, reason
@@ -36,6 +37,8 @@ class Next:
 
 def next_proposal(lease: Lease, story: Story) -> Next | None:
     """The next proposal; None when the turn ended without one and that has been recorded."""
+    if story.task.by_hand is not None:
+        return Next(proposal_by_hand(story.task.by_hand), planned=None, from_plan=False)
     planned = story.next_planned
     if planned and story.plan_goes_on and planned.arguments is not None:
         try:
@@ -94,7 +97,12 @@ def _record_invalid(lease: Lease, story: Story, invalid: InvalidProposal) -> Non
 
 
 def count_fruitless(change: Change, story: Story) -> bool:
-    """Counts an answer without progress; too many in a row go to a person. Says whether the task was parked."""
+    """Counts an answer without progress; too many in a row go to a person. Says whether the task was parked.
+
+    What a task's owner asks for is not counted: it goes back to them in any case.
+    """
+    if change.task.owner_id is not None:
+        return False
     fruitless = change.task.invalid_in_a_row + 1
     change.set(invalid_in_a_row=fruitless)
     if fruitless < INVALID_IN_A_ROW:

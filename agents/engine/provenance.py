@@ -25,7 +25,8 @@ NOTHING_HAPPENED = frozenset({"tool.nothing_happened", "tool.unavailable", "task
 def facts_of(story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
     """The task's facts, with those about where this very call comes from."""
     facts = replace(story.facts_about(next_.proposal.name, arguments or {}), secrets=secrets_here())
-    if tool is None or arguments is None or not reaches_out(tool, arguments):
+    # What a person in charge asked for by hand was chosen by nobody else.
+    if tool is None or arguments is None or story.task.by_hand is not None or not reaches_out(tool, arguments):
         return facts
     exposure, plan = _exposure(story), _fixed_plan(story)
     recipe = _proposer(story, next_).startswith(RECIPE)

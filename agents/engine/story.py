@@ -113,6 +113,11 @@ class Story:
         return not guided and (last.kind == StepKind.PLAN or bool(last.planned_id))
 
     @property
+    def _keeps_to_plan(self) -> bool:
+        """Is a plan in force? Not for a person who took the task over: the plan was the agent's."""
+        return bool(self.plan) and self.task.owner_id is None
+
+    @property
     def plan_confidence(self) -> float:
         """What the proposer said of the plan in force as a whole; its steps are run on that."""
         found = (one.step.confidence for one in self.past if one.step.number == self.task.plan_number)
@@ -123,9 +128,9 @@ class Story:
         entries: list[PastCall | Guidance] = []
         said = sorted(self.task.guidance, key=lambda one: one["after_step"])
         for past in self.past:
-            entries += [Guidance(one["by"], one["text"], one["verb"]) for one in _take(said, past.step.number)]
+            entries += [_guidance(one) for one in _take(said, past.step.number)]
             entries.append(_past_call(past))
-        return (*entries, *(Guidance(one["by"], one["text"], one["verb"]) for one in said))
+        return (*entries, *(_guidance(one) for one in said))
 
     def facts(self, denials: tuple[Denial, ...] | None = None) -> Facts:
         """What policy needs to know; unless others are given, the denials are those in force at this moment."""
@@ -139,7 +144,7 @@ class Story:
         guided_after = max((one["after_step"] for one in self.task.guidance), default=-1)
         return Facts(
             steps_left=self.task.max_steps - self.task.steps_taken,
-            plan_tools=frozenset(one.tool for one in self.plan) if self.plan else None,
+            plan_tools=frozenset(one.tool for one in self.plan) if self._keeps_to_plan else None,
             past_calls=Counter(action.call_digest for action in made),
             rejected_calls=frozenset(rejected),
             guided_since_rejection=frozenset(digest for digest, number in rejected.items() if guided_after >= number),
@@ -250,6 +255,10 @@ def _take(said: list[dict[str, Any]], before_step: int) -> list[dict[str, Any]]:
     while said and said[0]["after_step"] < before_step:
         taken.append(said.pop(0))
     return taken
+
+
+def _guidance(said: dict[str, Any]) -> Guidance:
+    return Guidance(said["by"], said["text"], said["verb"], said.get("summary", ""))
 
 
 def _past_call(past: PastStep) -> PastCall:

@@ -73,6 +73,8 @@ class Guidance:
     by: str
     text: str
     verb: str = "respond"
+    summary: str = ""
+    """What the person did on the task before giving it back."""
     kind: Literal["guidance"] = "guidance"
 
 
@@ -225,10 +227,14 @@ def question(asker: AgentDefinition, text: str, answer: ToolOffer) -> ProposalRe
 
 def error_of(call: PastCall) -> dict[str, JSON]:
     """The structured error of a refused or failed call, always with `code` and `message`."""
-    error = call.result.get("error") if isinstance(call.result, Mapping) else None
+    return error_of_result(call.result)
+
+
+def error_of_result(result: JSON) -> dict[str, JSON]:
+    error = result.get("error") if isinstance(result, Mapping) else None
     if isinstance(error, Mapping):
         return {"code": "unknown", "message": "The call failed and no reason was given.", **error}
-    return {"code": "unknown", "message": str(error or call.result or "The call failed and no reason was given.")}
+    return {"code": "unknown", "message": str(error or result or "The call failed and no reason was given.")}
 
 
 def read_envelope(name: str, raw_input: object, request: ProposalRequest, proposer: str) -> Proposal:

@@ -145,6 +145,12 @@ def _entry(entry: PastCall | Guidance, result: str, request: ProposalRequest) ->
 def _guidance(guidance: Guidance) -> str:
     """Without the person's name: no provider needs to know it."""
     text = guidance.text.strip()
+    if guidance.verb == "give_back":
+        done = f"What they did, in their words:\n{block('summary', guidance.summary)}\n" if guidance.summary else ""
+        return (
+            "A person in charge took this task over and gives it back: calls since then that you did not propose are "
+            f"theirs. {done}Your next plan must follow what they say:\n{block('guidance', text)}"
+        )
     if not text:
         return "A person in charge looked at this and lets you go on."
     return f"A person in charge says:\n{block('guidance', text)}"

@@ -44,7 +44,8 @@ CATALOGUE: dict[str, Told] = {
         Told("task.created", "A task was accepted.", {"agent": {"type": "string"}, "version": {"type": "integer"}}),
         Told("task.state_changed", "The task's status changed.", {"was": _STATUS, "now": _STATUS}),
         Told("task.cancel_requested", "Somebody asked for an end; it comes when nothing is under way."),
-        Told("task.taken_over", "A person does the rest of the task."),
+        Told("task.taken_over", "A person works on the task, and the agent does nothing."),
+        Told("task.given_back", "The agent goes on with what the person told it."),
         Told("plan.proposed", "The agent proposed a plan.", {"step": _STEP}),
         Told(
             "plan.accepted",

@@ -21,7 +21,7 @@ from agents.engine import calling
 from agents.engine.acting import add_action
 from agents.engine.clock import margin
 from agents.engine.controlling import adopt_plan, complete
-from agents.engine.parking import hand_over, reason, refuse_step
+from agents.engine.parking import back_to_owner, hand_over, reason, refuse_step
 from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
 from agents.models import Action, AgentTask, Step
@@ -112,10 +112,7 @@ def fingerprint(tool_name: str, arguments: dict[str, Any]) -> dict[str, Any] | N
 def normalised_edit(change: Change, action: Action, arguments: dict[str, Any]) -> dict[str, Any]:
     """The edited arguments in their one form, or Invalid with everything that is wrong with them."""
     tool = _tool(action)
-    try:
-        normalised = tool.normalise(storable(arguments))
-    except InvalidArguments as invalid:
-        raise Invalid("; ".join(str(one) for one in invalid.problems), field="arguments") from None
+    normalised = _normalised(tool, arguments)
     story = read_story(change.task.pk, Q())
     if story is None:
         raise Stale(f"There is no task {change.task.pk} any more.")
@@ -261,10 +258,25 @@ def take_over(change: Change, *, by: User) -> None:
     message = f"{by.get_username()} took the task over."
     change.event("task.taken_over", by=by.get_username())
     change.set(owner=by)
-    change.park(
-        Parking(ParkedFor.TAKEOVER, reason("review.taken_over", message)),
-        notice="A person works on this task now.",
-    )
+    back_to_owner(change, reason("review.taken_over", message), step=None)
+
+
+def call_by_hand(change: Change, tool: str, arguments: dict[str, Any], why: str, *, by: User) -> None:
+    """The owner asks for a call of one of the agent's tools. The loop judges it, asks others, and runs it.
+
+    Raises Invalid where the agent has no such tool, or its schema refuses the arguments.
+    """
+    if tool not in change.task.version.read().tools or tool not in registry:
+        raise Invalid(f"This agent has no tool “{tool}”.", field="tool")
+    call = {
+        "tool": tool,
+        "arguments": _normalised(registry.get(tool), arguments),
+        "why": read_text(why, "reason"),
+        "by": by.get_username(),
+    }
+    change.event("task.called_by_hand", **call)
+    change.set(by_hand=call)
+    _go_on(change)
 
 
 def finish_by_person(change: Change, result: Any) -> None:
@@ -278,10 +290,11 @@ def finish_by_person(change: Change, result: Any) -> None:
     change.finish(TaskStatus.COMPLETE, result=storable(result))
 
 
-def give_back(change: Change, guidance: str, *, by: User) -> None:
-    """The owner hands the task back to the agent, with what it must know."""
-    _guide(change, guidance, by, "give_back")
-    change.set(plan=None)
+def give_back(change: Change, guidance: str, summary: str, *, by: User) -> None:
+    """The owner hands the task back to the agent: what they did, and what its next plan must follow."""
+    _guide(change, guidance, by, "give_back", summary=read_text(summary, "summary") if summary.strip() else "")
+    change.set(plan=None, owner=None)
+    change.event("task.given_back", by=by.get_username())
     _go_on(change)
 
 
@@ -358,11 +371,11 @@ def _go_on(change: Change) -> None:
         resume(change)
 
 
-def _guide(change: Change, text: str, by: User, verb: str) -> None:
-    text = read_text(text, "guidance")
-    entry = {"after_step": change.task.steps_taken, "by": by.get_username(), "text": text, "verb": verb}
+def _guide(change: Change, text: str, by: User, verb: str, **more: str) -> None:
+    said = {"text": read_text(text, "guidance"), "verb": verb} | {name: value for name, value in more.items() if value}
+    entry = {"after_step": change.task.steps_taken, "by": by.get_username(), **said}
     change.set(guidance=[*change.task.guidance, entry], invalid_in_a_row=0)
-    change.event("guidance.given", text=text, verb=verb)
+    change.event("guidance.given", **said)
 
 
 def _current(change: Change, status: ActionStatus) -> Action:
@@ -377,6 +390,13 @@ def _open_step(change: Change, kind: StepKind) -> Step:
     if step is None:
         raise Stale(f"Task {change.task.pk} has no open {StepKind(kind).label.lower()}.")
     return step
+
+
+def _normalised(tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return tool.normalise(storable(arguments))
+    except InvalidArguments as invalid:
+        raise Invalid("; ".join(str(one) for one in invalid.problems), field="arguments") from None
 
 
 def _tool(action: Action) -> Tool:

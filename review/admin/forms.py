@@ -185,10 +185,34 @@ class FinishWithJsonForm(FinishForm):
     )
 
 
+class CallForm(AnswerForm):
+    """The last step of a call by hand: exactly the arguments that were shown."""
+
+    says = "A worker runs it, through the same rules as for the agent. You get the task back with what came of it."
+    comment_label = "Why"
+    comment_needed = True
+    tone = "main"
+    tool = forms.CharField(widget=forms.HiddenInput)
+    arguments = forms.JSONField(widget=forms.HiddenInput, required=False)
+
+    def given(self) -> Given:
+        typed = self.cleaned_data
+        return Given(comment=typed["comment"], tool=typed["tool"], arguments=typed["arguments"] or {})
+
+
 class GiveBackForm(AnswerForm):
-    says = "The agent makes a new plan with what you tell it."
+    says = "The agent makes a new plan, which must follow what you tell it."
     comment_label = "Guidance for the agent"
     comment_needed = True
+    summary = VerbatimField(
+        required=False,
+        label="What you did",
+        help_text="What you did outside of the agent's tools; what you did with them, it sees.",
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+    def given(self) -> Given:
+        return Given(comment=self.cleaned_data["comment"], summary=self.cleaned_data["summary"])
 
 
 class TerminateForm(AnswerForm):
@@ -209,6 +233,7 @@ FORMS: dict[str, type[AnswerForm]] = {
     Answer.EXTEND: ExtendForm,
     Answer.RESPOND: RespondForm,
     Answer.TAKE_OVER: TakeOverForm,
+    Answer.CALL: CallForm,
     Answer.FINISH: FinishForm,
     Answer.GIVE_BACK: GiveBackForm,
     Answer.TERMINATE: TerminateForm,

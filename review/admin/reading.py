@@ -119,6 +119,16 @@ def tool_of(request: ReviewRequest) -> Tool | None:
     return registry.get(request.action.tool)
 
 
+def tools_of(request: ReviewRequest) -> list[Tool]:
+    """The tools of the task's agent that are registered here."""
+    return [registry.get(name) for name in request.task.version.read().tools if name in registry]
+
+
+def tool_by_name(request: ReviewRequest, name: str) -> Tool | None:
+    """One of the agent's tools, or None."""
+    return next((tool for tool in tools_of(request) if tool.name == name), None)
+
+
 def _question(request: ReviewRequest, evidence: dict[str, Any]) -> str:
     if request.kind == Kind.RESULT and request.action_id is None:
         return "This is the agent's result, before anybody reads it"

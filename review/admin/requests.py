@@ -1,6 +1,6 @@
 """The pages of review requests: the queue, one request, and the answers to it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -23,14 +23,15 @@ from agents.templatetags.countersign import in_short, one_line, risk_tone, visib
 from review import password, services
 from review.admin import queue
 from review.admin.batch import BatchPages
-from review.admin.forms import AnswerForm, form_class
+from review.admin.forms import AnswerForm, CallForm, form_class
 from review.admin.handing import HandingPages
 from review.admin.queue import StatusFilter, ToolFilter, WhoseFilter
-from review.admin.reading import ORDER, claimed_by_other, next_open, read_review, tool_of
+from review.admin.reading import ORDER, claimed_by_other, next_open, read_review, tool_by_name, tool_of, tools_of
 from review.admin.schema_form import ArgumentsForm
 from review.difference import difference
-from review.models import Answer, RequestStatus, ReviewRequest
+from review.models import Answer, Kind, RequestStatus, ReviewRequest
 from review.services import ANSWERS, Given, may_decide
+from tools.registry import Tool
 
 REFUSED = 409
 FORBIDDEN = 403
@@ -47,6 +48,7 @@ KEYS = {
     Answer.EXTEND: "e",
     Answer.RESPOND: "g",
     Answer.TAKE_OVER: "t",
+    Answer.CALL: "u",
     Answer.FINISH: "f",
     Answer.GIVE_BACK: "g",
     Answer.TERMINATE: "x",
@@ -54,6 +56,16 @@ KEYS = {
 """The key that goes to each answer: no kind of request takes two answers with the same."""
 OTHER_KEYS = (("c", "Comment"), ("d", "Hand it to somebody else"), ("m", "Claim or release"), ("n", "The next one"))
 QUEUE_KEYS = (("j", "The next row"), ("k", "The row before"), ("t", "Many calls together, where a tool is chosen"))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call by hand, as far as it is typed: a tool, its arguments, and what would happen once they are valid."""
+
+    tool: Tool
+    form: ArgumentsForm
+    would_be: str = ""
+    confirm: CallForm | None = None
 
 
 @admin.register(ReviewRequest)
@@ -184,6 +196,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             posted(self.claim_view, "claim/", "review_reviewrequest_claim"),
             posted(self.release_view, "release/", "review_reviewrequest_release"),
             posted(self.edit_view, "edit/", "review_reviewrequest_edit"),
+            posted(self.call_view, "call/", "review_reviewrequest_call"),
             posted(self.decide_view, "decide/<str:answer>/", "review_reviewrequest_decide"),
             path("<int:pk>/next/", self.admin_site.admin_view(self.next_view), name="review_reviewrequest_next"),
             path("news/", self.admin_site.admin_view(self.news_view), name="review_reviewrequest_news"),
@@ -241,6 +254,22 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             status=200,
         )
 
+    def call_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """A call by hand, its first half: is it valid, and what would happen? Nothing is decided yet."""
+        asked = self._asked(request, pk)
+        tool = tool_by_name(asked, request.POST.get("tool", ""))
+        if tool is None:
+            return self._page(request, asked, refused="Choose one of the agent's tools first.")
+        form = ArgumentsForm(tool, {}, request.POST)
+        if request.POST.get("digest") != asked.digest:
+            refused = "What you saw is not what is asked now. Nothing was called; look at the page again."
+            return self._page(request, asked, call=Call(tool, form), refused=refused)
+        if not form.is_valid():
+            return self._page(request, asked, call=Call(tool, form), status=422)
+        typed = {"digest": asked.digest, "tool": tool.name, "arguments": form.arguments}
+        call = Call(tool, form, tool.describe(form.arguments), CallForm(initial=typed, auto_id="id_call_%s"))
+        return self._page(request, asked, call=call, status=200)
+
     def decide_view(self, request: HttpRequest, pk: int, answer: str) -> HttpResponse:
         asked = self._asked(request, pk)
         if answer not in ANSWERS[asked.kind]:
@@ -269,6 +298,8 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
         asked = self._asked(request, pk)
         extra: dict[str, Any] = {"answered": (answer, form), "refused": refused.message}
         extra |= _edited(asked, answer, given.arguments)
+        if answer == Answer.CALL and (called := tool_by_name(asked, given.tool)):
+            extra["call"] = Call(called, ArgumentsForm(called, {}, now=given.arguments))
         if isinstance(refused, Invalid) and refused.field in form.fields:
             del extra["refused"]  # it stands at its field
         status = FORBIDDEN if isinstance(refused, NotAllowed) else None
@@ -276,6 +307,9 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
 
     def _onwards(self, request: HttpRequest, asked: ReviewRequest, answer: Answer) -> HttpResponseRedirect:
         """On to the next open request, or back to the queue; what was done is said, with the way to its task."""
+        if answer == Answer.CALL:
+            messages.success(request, "A worker carries it out; the task comes back to you with what came of it.")
+            return redirect("admin:agents_agenttask_change", asked.task_id)
         task = reverse("admin:agents_agenttask_change", args=[asked.task_id])
         done = format_html('{}: {} <a href="{}">Task {}</a>', answer.label, one_line(asked.title), task, asked.task_id)
         messages.success(request, done)
@@ -348,6 +382,10 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
         tool = tool_of(asked)
         if may and Answer.EDIT in ANSWERS[asked.kind] and tool and asked.action:
             context.setdefault("edit_form", ArgumentsForm(tool, asked.action.arguments))
+        if may and asked.kind == Kind.TAKEOVER:
+            context["tools"] = tools_of(asked)
+            if chosen := tool_by_name(asked, request.GET.get("tool", "")):
+                context.setdefault("call", Call(chosen, ArgumentsForm(chosen, {})))
         if answered and answered[0] == Answer.EDIT:
             wrong = [
                 answered[1].non_field_errors(),

@@ -75,7 +75,9 @@ class GivenDecision(Body):
     answer = serializers.ChoiceField(choices=Answer.choices)
     digest = Text(help_text="The digest of what was read; another one is refused.")
     comment = Text(required=False, allow_null=True, help_text="Feedback, guidance or a reason.")
-    arguments = JsonObject(required=False, allow_null=True, help_text="The changed arguments, for “edit”.")
+    arguments = JsonObject(required=False, allow_null=True, help_text="The arguments, for “edit” and “call”.")
+    tool = Text(required=False, allow_null=True, help_text="The tool's name, for “call”.")
+    summary = Text(required=False, allow_null=True, help_text="What was done by hand, for “give_back”.")
     result = AnyJson(required=False, help_text="What happened, or the result, for “happened” and “finish”.")
     steps = WholeNumber(required=False, allow_null=True, help_text="How many steps more, for “extend”.")
     amount = Dollars(
@@ -182,7 +184,9 @@ class DecideReview(ReviewView):
         given = read(GivenDecision, request)
         said = Given(
             comment=given.get("comment") or "",
+            tool=given.get("tool") or "",
             arguments=given.get("arguments"),
+            summary=given.get("summary") or "",
             result=given.get("result"),
             steps=given.get("steps") or 0,
             amount=given.get("amount"),

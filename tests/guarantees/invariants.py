@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 
 from agents.models import Action, AgentTask
 from agents.states import FINAL, LIVE_ACTION, ActionStatus, ParkedFor, TaskStatus
@@ -34,6 +35,7 @@ def broken(task: AgentTask) -> Iterator[str]:
     yield from _ending(task, actions)
     yield from _questions(task, actions)
     yield from _approvals(actions)
+    yield from _ownership(task, actions)
     yield from _starts(actions, calls)
     yield from _effects(actions, calls)
 
@@ -100,6 +102,39 @@ def _approvals(actions: list[Action]) -> Iterator[str]:
             yield f"action {action.pk} was approved by “{decision.answer}”"
         if action.approval_used_at and action.approval_used_at < decision.at:
             yield f"action {action.pk} used its approval before it was given"
+
+
+def _ownership(task: AgentTask, actions: list[Action]) -> Iterator[str]:
+    """While a person owns the task, every step is one that they asked for, and others approve what needs it."""
+    asked = Counter(
+        f"person:{one.person.username}"
+        for one in Decision.objects.filter(request__task=task, answer=Answer.CALL).select_related("person")
+    )
+    made = Counter(step.proposer for step in task.steps.all() if step.proposer.startswith("person:"))
+    if made - asked:
+        yield f"steps of {dict(made)} were recorded, and {dict(asked)} were asked for"
+    owned = None
+    for event in task.events.filter(kind__in=["task.taken_over", "task.given_back"]).order_by("number"):
+        if event.kind == "task.taken_over":
+            owned = owned or event.at
+        else:
+            yield from _others_steps(task, owned, event.at)
+            owned = None
+    if owned:
+        yield from _others_steps(task, owned, None)
+    for action in actions:
+        if action.approval is None or not action.step.proposer.startswith("person:"):
+            continue
+        if action.step.proposer == f"person:{Decision.objects.get(pk=action.approval).person.username}":
+            yield f"action {action.pk} was approved by {action.step.proposer}, who asked for it"
+
+
+def _others_steps(task: AgentTask, since: datetime | None, until: datetime | None) -> Iterator[str]:
+    within = task.steps.exclude(proposer__startswith="person:").filter(created_at__gt=since)
+    if until is not None:
+        within = within.filter(created_at__lt=until)
+    for step in within:
+        yield f"step {step.number} was proposed by {step.proposer} while a person owned the task"
 
 
 def _starts(actions: list[Action], calls: list[Entry]) -> Iterator[str]:

@@ -127,16 +127,29 @@ class Desktop(RuleBasedStateMachine):
         """An answer that the question takes, of somebody who may give it; the first ones are the friendly ones."""
         request = self._open()[which % len(self._open())]
         answers = ANSWERS[request.kind]
-        person = request.task.owner or self.desk.reviewer
+        person = (request.kind == Kind.TAKEOVER and request.task.owner) or self.desk.reviewer
         _tried(decide, request.pk, person, answers[nth % len(answers)], request.digest, _given())
 
     @precondition(lambda self: self._open(Kind.ACTION))
     @rule(answer=st.sampled_from([Answer.APPROVE, Answer.APPROVE, Answer.EDIT]), and_work=st.booleans())
     def let_it_run(self, answer: str, and_work: bool) -> None:
         for request in self._open(Kind.ACTION):
-            _tried(decide, request.pk, self.desk.reviewer, answer, request.digest, _given())
+            other = self.desk.colleague if request.task.owner == self.desk.reviewer else self.desk.reviewer
+            _tried(decide, request.pk, other, answer, request.digest, _given())
         if and_work:
             self.work()
+
+    @precondition(lambda self: self._open(Kind.ESCALATION, Kind.ACTION, Kind.TAKEOVER))
+    @rule(tool=st.sampled_from(TOOLS), manner=st.sampled_from(MANNERS), who=st.sampled_from(("reviewer", "colleague")))
+    def take_over_and_call(self, tool: str, manner: str, who: str) -> None:
+        """Somebody takes a task over, where nobody has yet, and runs one of the agent's tools by hand."""
+        request = self._open(Kind.ESCALATION, Kind.ACTION, Kind.TAKEOVER)[0]
+        if request.kind != Kind.TAKEOVER:
+            _tried(decide, request.pk, self._person(who), Answer.TAKE_OVER, request.digest, _given())
+        for owned in self._open(Kind.TAKEOVER):
+            given = Given(comment="by hand", tool=tool, arguments={"what": subject(), "manner": manner})
+            _tried(decide, owned.pk, owned.task.owner, Answer.CALL, owned.digest, given)
+        self.work_a_little_and_fall_asleep(turns=1)
 
     @precondition(lambda self: ReviewRequest.objects.exists())
     @rule(which=WHICH, who=st.sampled_from(PEOPLE), answer=st.sampled_from(list(Answer)))
@@ -227,7 +240,8 @@ def test_whatever_happens_in_any_order_what_must_hold_holds(desk: Desk) -> None:
 def _given() -> Given:
     """Everything that any answer may need."""
     arguments = {"what": subject(), "manner": "well"}
-    return Given(comment="go on", arguments=arguments, result={"what": "it", "entry": 1}, steps=2)
+    result = {"what": "it", "entry": 1}
+    return Given(comment="go on", tool="once", arguments=arguments, result=result, steps=2)
 
 
 def _tried(verb: Any, *arguments: Any, **named: Any) -> None:

@@ -25,6 +25,7 @@ from tests.guarantees.invariants import check
         {"parked_for": ""},
         {"status": "waiting", "parked_for": ""},
         {"parked_for": "takeover"},
+        {"by_hand": {"tool": "once"}},
     ],
     ids=[
         "steps over the limit",
@@ -36,6 +37,7 @@ from tests.guarantees.invariants import check
         "parked for nothing",
         "waiting for no moment",
         "taken over by nobody",
+        "called by hand, and owned by nobody",
     ],
 )
 def test_a_task_that_contradicts_itself(fields: dict[str, Any], desk: Desk) -> None:

@@ -34,6 +34,10 @@ def edit_address(request: ReviewRequest) -> str:
     return reverse("admin:review_reviewrequest_edit", args=[request.pk])
 
 
+def call_address(request: ReviewRequest) -> str:
+    return reverse("admin:review_reviewrequest_call", args=[request.pk])
+
+
 def text_of(response: Any) -> str:
     """The words of a page, without its markup."""
     body = response.content.decode()

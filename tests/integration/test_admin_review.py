@@ -25,7 +25,15 @@ from tests.factories import (
     SubmitterFactory,
     TaskFactory,
 )
-from tests.integration.admin_pages import decide_address, edit_address, review_page, signed_in, task_page, text_of
+from tests.integration.admin_pages import (
+    call_address,
+    decide_address,
+    edit_address,
+    review_page,
+    signed_in,
+    task_page,
+    text_of,
+)
 
 QUEUE = reverse("admin:review_reviewrequest_changelist")
 
@@ -413,6 +421,40 @@ def test_a_task_whose_owner_is_away_is_taken_over_in_turn_and_only_that(desk: De
     decide(mine.pk, desk.colleague, Answer.FINISH, mine.digest, Given(result="Done."))
     task = AgentTask.objects.get(pk=request.task_id)
     assert (task.status, task.result, task.notice) == ("complete", "Done.", "")
+
+
+def test_an_owner_calls_a_tool_in_three_steps_and_follows_it_on_the_tasks_page(desk: Desk):
+    request = parked(desk, "takeover")
+    client, page = signed_in(desk.reviewer), review_page(request)
+
+    chosen = client.get(page, {"tool": "once"})
+    assert 'name="a-0"' in chosen.content.decode()
+    typed = {"digest": request.digest, "tool": "once"}
+    wrong = client.post(call_address(request), typed | {"a-0": ""})
+    assert (wrong.status_code, effects(request.task)) == (422, [])
+    looked = client.post(call_address(request), typed | {"a-0": "kettle", "a-1": ""})
+    assert "once kettle" in text_of(looked)
+    arguments = json.dumps(looked.context["call"].form.arguments)
+
+    unsaid = client.post(decide_address(request, "call"), typed | {"arguments": arguments, "comment": ""})
+    assert (unsaid.status_code, "Why is empty" in text_of(unsaid)) == (422, True)
+    sent = client.post(decide_address(request, "call"), typed | {"arguments": arguments, "comment": "Ana waits."})
+
+    assert sent.url == task_page(request.task)
+    assert "A call that they asked for is being carried out" in text_of(client.get(sent.url))
+    desk.settle(request.task)
+    assert "Done: once kettle" in text_of(client.get(review_page(desk.request(request.task))))
+
+
+def test_a_call_that_is_refused_keeps_what_was_typed(desk: Desk):
+    request = parked(desk, "takeover")
+    typed = {"digest": request.digest, "tool": "once", "arguments": '{"what": 3}', "comment": "Ana waits."}
+
+    refused = signed_in(desk.reviewer).post(decide_address(request, "call"), typed)
+
+    assert refused.status_code == 409
+    assert "Ana waits." in text_of(refused)
+    assert effects(request.task) == []
 
 
 # --- Claiming
