@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from agents.models import Action
 from agents.states import FINAL, LIVE_ACTION, PARKED, ActionStatus, TaskStatus
 from chaos.history import History, Told
-from review.models import Answer, RequestStatus
+from review.models import Answer, Kind, RequestStatus
 
 APPROVING = {Answer.APPROVE, Answer.EDIT, Answer.RETRY, Answer.NOT_HAPPENED}
 CLOCK = 0.002
@@ -82,7 +82,7 @@ def nothing_lost(history: History) -> Verdict:
 def all_ended(history: History) -> Verdict:
     wrong = []
     for told in history.tasks:
-        opened = [one.kind for one in told.requests if one.status == RequestStatus.OPEN]
+        opened = [one.kind for one in told.requests if one.status == RequestStatus.OPEN and one.kind != Kind.SPOT_CHECK]
         asked = [told.task.parked_for] if told.task.status == TaskStatus.NEEDS_REVIEW else []
         if told.task.status not in FINAL | PARKED:
             wrong.append(Wrong("it neither ended nor waits for a person", told))

@@ -32,6 +32,7 @@ SIDEBAR: dict[str, tuple[Link, ...]] = {
         Link("Review queue", "approval", "admin:review_reviewrequest_changelist", "review.view_reviewrequest"),
     ),
     "Record": (
+        Link("Escalations", "troubleshoot", "admin:review_escalations", "review.view_reviewrequest"),
         Link("Decisions", "gavel", "admin:review_decision_changelist", "review.view_decision"),
         Link("Model calls", "network_node", "admin:agents_modelcall_changelist", "agents.view_modelcall"),
         Link("Budgets", "savings", "admin:agents_spendingaccount_changelist", "agents.view_spendingaccount"),
@@ -48,12 +49,15 @@ SIDEBAR: dict[str, tuple[Link, ...]] = {
     ),
     "Outgoing": (
         Link("Webhook deliveries", "send", "admin:outgoing_delivery_changelist", "outgoing.view_delivery"),
+        Link("Notices to reviewers", "outgoing_mail", "admin:review_notice_changelist", "review.view_notice"),
+        Link("Chat systems", "forum", "admin:review_chathook_changelist", "review.view_chathook"),
         Link("Webhook endpoints", "webhook", "admin:outgoing_endpoint_changelist", "outgoing.view_endpoint"),
     ),
     "Sample desk": (Link("Shop", "storefront", "admin:app_list", "shop.view_order", app="shop"),),
     "People": (
         Link("Users", "person", "admin:auth_user_changelist", "auth.view_user"),
         Link("Teams", "groups", "admin:agents_team_changelist", "agents.view_team"),
+        Link("My notifications", "notifications", "admin:review_wish_changelist", "review.change_wish"),
         Link("Groups", "group", "admin:auth_group_changelist", "auth.view_group"),
     ),
 }

@@ -194,6 +194,16 @@ if text("EMAIL_URL"):
 EMAIL_TIMEOUT = 10
 if COUNTERSIGN_ALERTS_TO and not text("EMAIL_URL"):
     refuse("COUNTERSIGN_ALERTS_TO is set and EMAIL_URL is not, so that no mail could be sent.")
+# --- What reviewers are told --------------------------------------------------------------------------------
+
+# Where this desk is reached, for the links in notices: https://desk.example.org
+COUNTERSIGN_URL = text("COUNTERSIGN_URL")
+COUNTERSIGN_MAILS = bool(text("EMAIL_URL"))
+# A request's sentence may say whom it is about: it leaves the house only where that is said here.
+COUNTERSIGN_NOTICES_SAY = text("COUNTERSIGN_NOTICES_SAY", "kind")
+if COUNTERSIGN_NOTICES_SAY not in {"kind", "sentence"}:
+    refuse(f"COUNTERSIGN_NOTICES_SAY is {COUNTERSIGN_NOTICES_SAY!r}; say kind or sentence.")
+
 # --- What leaves the house ----------------------------------------------------------------------------------
 
 # Webhooks go to public addresses by TLS. Networks inside that may be called too, and without TLS, are named here.

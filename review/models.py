@@ -17,6 +17,8 @@ class Kind(models.TextChoices):
     LIMIT = "limit", "Limit"
     ESCALATION = "escalation", "Escalation"
     TAKEOVER = "takeover", "Taken over"
+    SPOT_CHECK = "spot_check", "Spot check"
+    """Of an action that ran; the task is not parked for it."""
 
 
 class RequestStatus(models.TextChoices):
@@ -53,6 +55,8 @@ class Answer(models.TextChoices):
     CALL = "call", "Call a tool"
     FINISH = "finish", "Finish with a result"
     GIVE_BACK = "give_back", "Give back with guidance"
+    FINE = "fine", "Fine"
+    NOT_FINE = "not_fine", "Not fine"
     TERMINATE = "terminate", "End the task"
 
 
@@ -138,7 +142,12 @@ class ReviewRequest(models.Model):
         ]
         constraints = [
             # `needs_review` means exactly one open request that parks the task.
-            UniqueConstraint(fields=["task"], condition=Q(status="open"), name="one_open_request_per_task"),
+            UniqueConstraint(
+                fields=["task"],
+                condition=Q(status="open") & ~Q(kind="spot_check"),
+                name="one_open_request_per_task",
+            ),
+            UniqueConstraint(fields=["action"], condition=Q(kind="spot_check"), name="one_spot_check_per_action"),
             CheckConstraint(
                 name="closed_request_says_when",
                 condition=Q(status="open", closed_at__isnull=True) | (~Q(status="open") & Q(closed_at__isnull=False)),
@@ -185,3 +194,82 @@ class Decision(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ValidationError("A decision is part of the record and stays.")
+
+
+class Wish(models.Model):
+    """How a person wants to hear of review requests that they may decide."""
+
+    class Mail(models.TextChoices):
+        NONE = "none", "Not at all"
+        AT_ONCE = "at_once", "At once"
+        HOURLY = "hourly", "Together, every hour"
+        DAILY = "daily", "Together, every day at seven"
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="review_wish")
+    mail = models.CharField(max_length=16, choices=Mail, default=Mail.AT_ONCE)
+    least_risk = models.PositiveSmallIntegerField(
+        choices=Risk, default=Risk.LOW, help_text="Nothing is sent about requests below it."
+    )
+
+    class Meta:
+        ordering = ["person"]
+        verbose_name = "notification"
+        verbose_name_plural = "notifications"
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.get_mail_display().lower()}"
+
+
+class ChatHook(models.Model):
+    """An address of a chat system that hears of review requests, and the secret that signs what it hears."""
+
+    url = models.CharField(max_length=2000, unique=True)
+    secret = models.CharField(max_length=100)
+    least_risk = models.PositiveSmallIntegerField(choices=Risk, default=Risk.LOW)
+    is_enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Notice(models.Model):
+    """One thing to be told to one receiver: written with what it tells of, and sent until it is taken, or for a day."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"
+        """To be sent at `due_at`; while it is being sent, that is when the sender counts as lost."""
+        SENT = "sent", "Sent"
+        NEEDLESS = "needless", "Needless"
+        """Before it was sent, the request was closed, or the receiver lost the right or the wish."""
+        FAILED = "failed", "Given up"
+
+    request = models.ForeignKey(ReviewRequest, on_delete=models.PROTECT, related_name="notices")
+    what = models.CharField(max_length=16, help_text="What happened: opened, due_soon, escalated, expired, delegated.")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    hook = models.ForeignKey(ChatHook, null=True, blank=True, on_delete=models.CASCADE, related_name="notices")
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    due_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    taken = models.CharField(max_length=32, blank=True, help_text="Which attempt has it: random, so that two never do.")
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["due_at"], name="notice_due", condition=Q(status="pending"))]
+        constraints = [
+            CheckConstraint(
+                name="notice_to_one_receiver",
+                condition=Q(person__isnull=False, hook__isnull=True) | Q(person__isnull=True, hook__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.what} of request {self.request_id}"

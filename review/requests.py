@@ -29,24 +29,34 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
     problem = missing_approvers(task, action, quorum, edited_by)
     if problem:
         parking = replace(parking, reasons=[*parking.reasons, problem])
-    shown = storable(_shown(task, parking))
-    request = ReviewRequest.objects.create(
-        task=change.task,
-        step=parking.step,
-        action=parking.action,
+    title, shown = _title(task, parking), shown_of(task, parking)
+    open_one(
+        change,
+        parking,
         kind=Kind(parking.kind),
-        title=_title(change.task, parking),
-        reasons=parking.reasons,
+        title=title,
         shown=shown,
-        digest=_digest(change.task, parking, shown),
         risk=Risk.CRITICAL if quorum.password else _risk(parking),
         approvals_needed=quorum.needed,
         approvers_group=quorum.group,
         edited_by_id=edited_by,
         password_again=quorum.password,
         assigned_group=parking.evidence.get("expired", {}).get("group", ""),
-        opened_at=change.now,
         **_times(change, parking, action),
+    )
+
+
+def open_one(change: Change, parking: Parking, *, shown: dict[str, Any], **fields: Any) -> ReviewRequest:
+    """Opens a request, writes down in the journal what was asked and shown, and announces it."""
+    request = ReviewRequest.objects.create(
+        task=change.task,
+        step=parking.step,
+        action=parking.action,
+        reasons=parking.reasons,
+        shown=shown,
+        digest=_digest(change.task, parking, shown),
+        opened_at=change.now,
+        **fields,
     )
     change.event(
         "review.opened",
@@ -57,11 +67,13 @@ def open_request(sender: object, *, change: Change, parking: Parking, **_: Any) 
         record=request_digest(request),
     )
     signals.request_opened.send(sender=ReviewRequest, request=request)
+    return request
 
 
 def withdraw_requests(sender: object, *, change: Change, **_: Any) -> None:
-    """Closes what was asked about a task that moved on without an answer."""
-    for request in ReviewRequest.objects.filter(task=change.task, status=RequestStatus.OPEN):
+    """Closes what was asked about a task that moved on without an answer. What ran may be looked at all the same."""
+    asked = ReviewRequest.objects.filter(task=change.task, status=RequestStatus.OPEN)
+    for request in asked.exclude(kind=Kind.SPOT_CHECK):
         close(request, RequestStatus.WITHDRAWN, change)
 
 
@@ -131,9 +143,10 @@ def _digest(task: AgentTask, parking: Parking, shown: dict[str, Any]) -> str:
     return digest({"task": task.pk, "steps_taken": task.steps_taken, "max_steps": task.max_steps, **asked})
 
 
-def _shown(task: AgentTask, parking: Parking) -> dict[str, Any]:
+def shown_of(task: AgentTask, parking: Parking) -> dict[str, Any]:
+    """Everything that a person is shown, as it is stored."""
     steps = list(task.steps.prefetch_related("actions").order_by("number"))
-    return {
+    shown = {
         "kind": str(parking.kind),
         "goal": task.goal,
         "inputs": task.inputs,
@@ -146,6 +159,7 @@ def _shown(task: AgentTask, parking: Parking) -> dict[str, Any]:
         "reasons": parking.reasons,
         "evidence": parking.evidence,
     }
+    return dict(storable(shown))
 
 
 def _shown_step(step: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How does a person claim and decide? The only door: permission, digest and kind are checked here, under lock."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,6 +30,7 @@ ANSWERS: dict[str, tuple[Answer, ...]] = {
     Kind.IN_DOUBT: (Answer.HAPPENED, Answer.NOT_HAPPENED, Answer.TERMINATE),
     Kind.LIMIT: (Answer.EXTEND, Answer.TAKE_OVER, Answer.TERMINATE),
     Kind.ESCALATION: (Answer.RESPOND, Answer.TAKE_OVER, Answer.TERMINATE),
+    Kind.SPOT_CHECK: (Answer.FINE, Answer.NOT_FINE),
     Kind.TAKEOVER: (Answer.CALL, Answer.FINISH, Answer.GIVE_BACK, Answer.TAKE_OVER, Answer.TERMINATE),
 }
 """What a person may say to each kind of request."""
@@ -67,6 +69,8 @@ def _may_take_part(request: ReviewRequest, person: User) -> str:
         return "You don't have the permission to decide review requests."
     if request.task.submitted_by_id == person.pk:
         return "You submitted this task, so somebody else decides about it."
+    if request.kind == Kind.SPOT_CHECK and request.step and request.step.proposer == f"person:{person.username}":
+        return "You asked for this call, so somebody else looks at it."
     return ""
 
 
@@ -119,6 +123,16 @@ def claim(request_id: int, person: User) -> ReviewRequest:
     return request
 
 
+def look_up(request_id: int, person: User) -> services.Said:
+    """What the tool's own system says now of a call that is in doubt: for who may decide it, and decides nothing."""
+    request = _readable(request_id, person)
+    if closed := _closed(request):
+        raise Stale(closed)
+    if request.kind != Kind.IN_DOUBT or request.action is None:
+        raise Stale("Only a call that is in doubt is looked up.")
+    return services.look_up(request.action, by=person)
+
+
 def release(request_id: int, person: User) -> None:
     """Gives a request back to the queue, whether it was claimed by this person or handed to them; else nothing."""
     ReviewRequest.objects.filter(pk=request_id, claimed_by=person).update(claimed_by=None, claimed_until=None)
@@ -152,13 +166,20 @@ def decide(
         raise NotAllowed(message, field="password")
     precondition = _precondition(request, answer, given)
     try:
-        with services.parked(request.task_id, request.kind, by=person) as change:
+        with _on_task(request, person) as change:
             return _decide(change, request_id, person, Answer(answer), given, Via(via), precondition)
     except IntegrityError as twice:
         # PostgreSQL names the constraint, SQLite its columns.
         if "one_decision_per_person" in str(twice) or "decision.request_id, review_decision.person_id" in str(twice):
             raise Stale("You have decided this request already.") from twice
         raise
+
+
+def _on_task(request: ReviewRequest, person: User) -> AbstractContextManager[Change]:
+    """The transaction of a decision: its task waits for it, but for a spot check, which changes nothing of its task."""
+    if request.kind == Kind.SPOT_CHECK:
+        return services.noted(request.task_id, by=person)
+    return services.parked(request.task_id, request.kind, by=person)
 
 
 def _decide(
@@ -171,7 +192,7 @@ def _decide(
     precondition: dict[str, Any] | None,
 ) -> Decision:
     """Under the task's lock, everything is looked at once more: the page and the checks before it may be old."""
-    related = ("task__submitted_by", "task__owner", "task__version", "claimed_by", "action")
+    related = ("task__submitted_by", "task__owner", "task__version", "claimed_by", "action", "step")
     request = ReviewRequest.objects.select_related(*related).get(pk=request_id)
     if closed := closed_as(request):
         raise Stale(closed)
@@ -270,6 +291,8 @@ def _apply(
             services.give_back(change, given.comment, given.summary, by=person)
         case Answer.TERMINATE:
             services.terminate(change, given.comment)
+        case Answer.NOT_FINE:
+            services.read_text(given.comment, "reason")
 
 
 def _goes_to_others(change: Change, decision: Decision, given: Given) -> bool:
@@ -315,7 +338,7 @@ def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, 
 def readable(request_id: int, person: User) -> ReviewRequest:
     """The request, for who may decide it. Raises Stale where there is none, and NotAllowed."""
     request = (
-        ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by", "action")
+        ReviewRequest.objects.select_related("task__submitted_by", "task__owner", "claimed_by", "action", "step")
         .filter(pk=request_id)
         .first()
     )

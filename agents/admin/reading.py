@@ -115,7 +115,7 @@ def read_page(task: AgentTask, person: Any, before: int | None = None) -> TaskPa
         before=before,
         events=tuple(events),
         usage=of_task(task),
-        open_request=task.review_requests.filter(status="open").first(),
+        open_request=task.review_requests.filter(status="open").exclude(kind="spot_check").first(),
     )
 
 

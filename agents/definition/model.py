@@ -355,6 +355,8 @@ class AgentDefinition(Part):
     budget: BudgetLimits = BudgetLimits()
     confidence: Bands = Bands()
     guard: Guard = Guard()
+    spot_checks: float = Field(default=0.0, ge=0, le=1)
+    """The share of effects that ran by themselves which a person looks at afterwards, beside those flagged."""
     handover: str = Field(min_length=1)
     """The sentence a submitter reads when the agent hands over."""
     input_schema: dict[str, JSON] | None = None

@@ -6,6 +6,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Q
 
+from agents import signals
 from agents.changes import Change, Parking, changing
 from agents.engine import turns
 from agents.engine.calling import Answered, NotDone, Outcome, TryLater, Unknown
@@ -14,7 +15,8 @@ from agents.engine.leases import WORKER, Lease
 from agents.engine.parking import hand_over, park_in_doubt, reason, refuse_step
 from agents.engine.story import Story
 from agents.errors import LeaseLost
-from agents.models import Action
+from agents.models import Action, AgentTask
+from agents.policy import spot_check_of
 from agents.states import ActionStatus, ParkedFor, StepStatus, TaskStatus
 from tools.registry import Effect, Tool
 
@@ -91,6 +93,7 @@ def _settle_answer(change: Change, story: Story, action: Action, tool: Tool, ans
     if answered.verified or (answered.verified is None and action.effect == Effect.READ):
         change.move_action(action, ActionStatus.SUCCEEDED, error=None, **seen)
         change.settle_step(action.step, StepStatus.DONE)
+        _look_afterwards(change, story, action)
     elif action.effect == Effect.READ or tool.unverified != "review":
         change.move_action(action, ActionStatus.FAILED, **seen)
         message = f"{action.tool} answered, and its answer did not pass verification."
@@ -111,6 +114,17 @@ def _settle_answer(change: Change, story: Story, action: Action, tool: Tool, ans
             why = f"“{action.sentence}” ran, and its outcome did not pass verification."
             code = "result.unverified"
         change.park(Parking(ParkedFor.RESULT, reason(code, why), action.step, action, seen))
+
+
+def _look_afterwards(change: Change, story: Story, action: Action) -> None:
+    """Has a person look at an effect that nobody had to be asked about, where it was flagged or the lot says so."""
+    if action.effect == Effect.READ or action.needs_approval:
+        return
+    why = spot_check_of(action.flagged, action.idempotency_key, story.definition)
+    if why:
+        signals.spot_check_due.send(
+            sender=AgentTask, change=change, action=action, reasons=reason(why.code, why.message)
+        )
 
 
 def _settle_unknown(change: Change, story: Story, action: Action, tool: Tool, message: str) -> None:

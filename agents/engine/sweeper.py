@@ -39,6 +39,7 @@ class Sweeper:
             for seconds, run in (
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.tell),
+                (settings.COUNTERSIGN_SWEEP_SECONDS, self.post),
                 (lease_seconds() / 3, self.keep),
                 (HOUSEKEEPING_SECONDS, self.keep_house),
             )
@@ -76,6 +77,11 @@ class Sweeper:
         """Tells those outside who asked for it what happened."""
         if not drain.draining():
             self._courier.round()
+
+    def post(self) -> None:
+        """Lets the rooms above send what is due. It may take long: a mail server that hangs keeps nobody else."""
+        if not drain.draining():
+            signals.post_goes_out.send(sender=Sweeper)
 
     def keep(self) -> None:
         """Renews the leases of this process and its heartbeat."""

@@ -10,6 +10,7 @@ from agents.policy.judge import judge_action, judge_control
 from agents.policy.plan import judge_plan
 from agents.policy.provenance import Origin
 from agents.policy.repeats import call_digest
+from agents.policy.spot_checks import spot_check_of
 from agents.policy.standing import denied_now, still_denied, stopped_now
 from agents.policy.verdict import Reason, Verdict
 
@@ -28,6 +29,7 @@ __all__ = [
     "judge_plan",
     "quorum_for",
     "quorum_of_question",
+    "spot_check_of",
     "still_denied",
     "stopped_now",
     "times_for",

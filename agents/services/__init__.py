@@ -1,5 +1,6 @@
 """The only door that writes: everything people and other rooms may do to a task, one function for each verb."""
 
+from agents.services.looking import Said, look_up
 from agents.services.resuming import (
     accept_result,
     approve_action,
@@ -17,6 +18,7 @@ from agents.services.resuming import (
     give_back,
     hand_on,
     normalised_edit,
+    noted,
     parked,
     put_to_others,
     reject_action,
@@ -30,6 +32,7 @@ from agents.services.submitting import MAX_TEXT, answer, cancel, read_text, subm
 
 __all__ = [
     "MAX_TEXT",
+    "Said",
     "accept_result",
     "answer",
     "approve_action",
@@ -47,7 +50,9 @@ __all__ = [
     "finish_by_person",
     "give_back",
     "hand_on",
+    "look_up",
     "normalised_edit",
+    "noted",
     "parked",
     "put_to_others",
     "read_text",

@@ -55,6 +55,13 @@ def parked(task_id: int, kind: str, *, by: User | None) -> Iterator[Change]:
         yield change
 
 
+@contextmanager
+def noted(task_id: int, *, by: User) -> Iterator[Change]:
+    """One transaction on a task in whatever state, for what only its journal takes down."""
+    with changing(task_id, Q(), actor=f"person:{by.get_username()}") as change:
+        yield change
+
+
 def approve_plan(change: Change) -> None:
     adopt_plan(change, _open_step(change, StepKind.PLAN))
     _go_on(change)
@@ -274,6 +281,7 @@ def call_by_hand(change: Change, tool: str, arguments: dict[str, Any], why: str,
         "why": read_text(why, "reason"),
         "by": by.get_username(),
     }
+    _leave_behind(change)
     change.event("task.called_by_hand", **call)
     change.set(by_hand=call)
     _go_on(change)
@@ -292,6 +300,7 @@ def finish_by_person(change: Change, result: Any) -> None:
 
 def give_back(change: Change, guidance: str, summary: str, *, by: User) -> None:
     """The owner hands the task back to the agent: what they did, and what its next plan must follow."""
+    _leave_behind(change)
     _guide(change, guidance, by, "give_back", summary=read_text(summary, "summary") if summary.strip() else "")
     change.set(plan=None, owner=None)
     change.event("task.given_back", by=by.get_username())

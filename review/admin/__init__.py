@@ -1,5 +1,5 @@
 """How do people see what is asked of them? The queue, the review page and the front page of the desk."""
 
-from review.admin import decisions, people, requests
+from review.admin import decisions, notices, people, requests
 
-__all__ = ["decisions", "people", "requests"]
+__all__ = ["decisions", "notices", "people", "requests"]

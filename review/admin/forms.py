@@ -215,6 +215,18 @@ class GiveBackForm(AnswerForm):
         return Given(comment=self.cleaned_data["comment"], summary=self.cleaned_data["summary"])
 
 
+class FineForm(AnswerForm):
+    says = "It was right to let this run by itself."
+    tone = "main"
+
+
+class NotFineForm(AnswerForm):
+    says = "A person should have been asked first. Nothing is undone by this: say what was wrong, and what you did."
+    comment_label = "What was wrong"
+    comment_needed = True
+    tone = "bad"
+
+
 class TerminateForm(AnswerForm):
     says = "The task ends without a result. The submitter reads the reason."
     comment_label = "Reason"
@@ -236,6 +248,8 @@ FORMS: dict[str, type[AnswerForm]] = {
     Answer.CALL: CallForm,
     Answer.FINISH: FinishForm,
     Answer.GIVE_BACK: GiveBackForm,
+    Answer.FINE: FineForm,
+    Answer.NOT_FINE: NotFineForm,
     Answer.TERMINATE: TerminateForm,
 }
 

@@ -17,6 +17,9 @@ LOOKED_THROUGH = 1000
 """Who has left that many as they are begins again."""
 ORDER = ("-risk", F("due_at").asc(nulls_last=True), "id")
 """What is decided first: what risks most, then what is due first, then what is oldest."""
+SIMILAR_SHOWN = 5
+SIMILAR_AMONG = 5000
+"""How many requests back similar ones are looked for."""
 
 Person = AbstractBaseUser | AnonymousUser
 
@@ -28,6 +31,7 @@ QUESTIONS = {
     Kind.LIMIT: "The task is at its limit",
     Kind.ESCALATION: "The agent hands this over",
     Kind.TAKEOVER: "A person works on this task",
+    Kind.SPOT_CHECK: "This ran without anybody being asked",
 }
 
 
@@ -117,6 +121,24 @@ def tool_of(request: ReviewRequest) -> Tool | None:
     if request.action is None or request.action.tool not in registry:
         return None
     return registry.get(request.action.tool)
+
+
+def similar_decisions(request: ReviewRequest) -> list[Decision]:
+    """How the latest questions of this kind were decided: about the same tool, or where none is, of the same agent.
+
+    Only so far back that a rare tool does not make the page slow.
+    """
+    about: dict[str, Any] = {"request__task__agent": request.task.agent_id, "request__action": None}
+    if request.action is not None:
+        about = {"request__action__tool": request.action.tool}
+    recent = Decision.objects.filter(
+        request__kind=request.kind,
+        request__status=RequestStatus.DECIDED,
+        request__gt=request.pk - SIMILAR_AMONG,
+        **about,
+    )
+    found = recent.exclude(request=request.pk).select_related("person", "request").defer("request__shown")
+    return list(found.order_by("-id")[:SIMILAR_SHOWN])
 
 
 def tools_of(request: ReviewRequest) -> list[Tool]:

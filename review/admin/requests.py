@@ -1,6 +1,7 @@
 """The pages of review requests: the queue, one request, and the answers to it."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_POST
 from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
 from agents.admin.listing import Chip, count_up_to
 from agents.errors import Invalid, NotAllowed, Refused
+from agents.spending.totals import of_task
 from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
 from review import password, services
 from review.admin import queue
@@ -26,13 +28,25 @@ from review.admin.batch import BatchPages
 from review.admin.forms import AnswerForm, CallForm, form_class
 from review.admin.handing import HandingPages
 from review.admin.queue import StatusFilter, ToolFilter, WhoseFilter
-from review.admin.reading import ORDER, claimed_by_other, next_open, read_review, tool_by_name, tool_of, tools_of
+from review.admin.reading import (
+    ORDER,
+    claimed_by_other,
+    next_open,
+    read_review,
+    similar_decisions,
+    tool_by_name,
+    tool_of,
+    tools_of,
+)
 from review.admin.schema_form import ArgumentsForm
 from review.difference import difference
 from review.models import Answer, Kind, RequestStatus, ReviewRequest
 from review.services import ANSWERS, Given, may_decide
+from review.spot_checks import escalations
 from tools.registry import Tool
 
+COUNTED = timedelta(days=90)
+"""The period over which it is counted how well the rules escalate."""
 REFUSED = 409
 FORBIDDEN = 403
 OPENED = frozenset({Answer.APPROVE, Answer.EXTEND, Answer.RESPOND, Answer.FINISH})
@@ -51,6 +65,8 @@ KEYS = {
     Answer.CALL: "u",
     Answer.FINISH: "f",
     Answer.GIVE_BACK: "g",
+    Answer.FINE: "a",
+    Answer.NOT_FINE: "r",
     Answer.TERMINATE: "x",
 }
 """The key that goes to each answer: no kind of request takes two answers with the same."""
@@ -196,10 +212,12 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             posted(self.claim_view, "claim/", "review_reviewrequest_claim"),
             posted(self.release_view, "release/", "review_reviewrequest_release"),
             posted(self.edit_view, "edit/", "review_reviewrequest_edit"),
+            posted(self.look_up_view, "look-up/", "review_reviewrequest_look_up"),
             posted(self.call_view, "call/", "review_reviewrequest_call"),
             posted(self.decide_view, "decide/<str:answer>/", "review_reviewrequest_decide"),
             path("<int:pk>/next/", self.admin_site.admin_view(self.next_view), name="review_reviewrequest_next"),
             path("news/", self.admin_site.admin_view(self.news_view), name="review_reviewrequest_news"),
+            path("escalations/", self.admin_site.admin_view(self.escalations_view), name="review_escalations"),
             *super().get_urls(),
         ]
 
@@ -215,6 +233,19 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             raise PermissionDenied("A review request is part of the record: it is not edited.")
         return self._page(request, self._asked(request, object_id))
 
+    def escalations_view(self, request: HttpRequest) -> HttpResponse:
+        """How well each agent's rules tell what needs a person."""
+        if request.method != "GET" or not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Are the right things asked?",
+            "rows": escalations(timezone.now() - COUNTED),
+            "days": COUNTED.days,
+        }
+        return TemplateResponse(request, "countersign/review/escalations.html", context)
+
     def claim_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._simply(request, pk, services.claim)
 
@@ -224,6 +255,15 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
     def next_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Leaves this one as it is, and opens the one after it."""
         return self._to_next(request, self._asked(request, pk))
+
+    def look_up_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What the tool's own system says of a call in doubt, shown beside the two answers. Nothing is decided."""
+        asked = self._asked(request, pk)
+        try:
+            said = services.look_up(asked.pk, cast(User, request.user))
+        except Refused as refused:
+            return self._page(request, self._asked(request, pk), refused=refused.message)
+        return self._page(request, self._asked(request, pk), said=said, said_at=timezone.now(), status=200)
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The edit's first half: is it valid, and what does it change? Nothing is decided yet."""
@@ -314,7 +354,9 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
         done = format_html('{}: {} <a href="{}">Task {}</a>', answer.label, one_line(asked.title), task, asked.task_id)
         messages.success(request, done)
         if answer == Answer.TAKE_OVER:
-            opened = ReviewRequest.objects.filter(task=asked.task_id, status=RequestStatus.OPEN).first()
+            opened = ReviewRequest.objects.filter(
+                task=asked.task_id, status=RequestStatus.OPEN, kind=Kind.TAKEOVER
+            ).first()
             if opened:
                 return redirect("admin:review_reviewrequest_change", opened.pk)
         return self._to_next(request)
@@ -376,6 +418,8 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             **self.alike(asked),
             "typed": answered[1].data.get("comment", "") if answered and not may else "",
             "decisions": list(asked.decisions.select_related("person")),
+            "similar": similar_decisions(asked),
+            "spent": of_task(asked.task) if asked.kind == Kind.LIMIT else None,
             "is_mine": asked.claimed_by_id == request.user.pk and not claimed_by_other(asked, request.user),
             **extra,
         }

@@ -8,6 +8,8 @@ REVIEWERS = [
     "review.decide",
     "review.view_reviewrequest",
     "review.view_decision",
+    "review.change_wish",
+    "review.view_wish",
     "agents.view_agenttask",
     "agents.view_all_tasks",
     "agents.view_agent",
@@ -31,6 +33,9 @@ OPERATORS = [
     "agents.delete_team",
     "outgoing.change_endpoint",
     "outgoing.change_delivery",
+    "review.add_chathook",
+    "review.change_chathook",
+    "review.delete_chathook",
 ]
 
 
@@ -71,7 +76,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0001_initial"),
         ("outgoing", "0001_initial"),
-        ("review", "0001_initial"),
+        ("review", "0003_calls_by_hand_spot_checks_and_notices"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

@@ -15,7 +15,7 @@ from agents.kill_switches import stopping
 from agents.models import Action, Agent, AgentTask, KillSwitch
 from agents.states import CLAIMABLE, TaskStatus
 from agents.versions import publish
-from review.models import Decision, RequestStatus, ReviewRequest
+from review.models import Decision, Kind, RequestStatus, ReviewRequest
 from review.services import Given, decide
 from tests.desk.definitions import CAREFUL, DESK
 from tests.desk.models import Entry
@@ -83,8 +83,8 @@ class Desk:
         return task
 
     def request(self, task: AgentTask) -> ReviewRequest:
-        """The one open question about a task."""
-        return ReviewRequest.objects.get(task=task, status=RequestStatus.OPEN)
+        """The one open question that a task waits for."""
+        return ReviewRequest.objects.exclude(kind=Kind.SPOT_CHECK).get(task=task, status=RequestStatus.OPEN)
 
     def decide(self, task: AgentTask, answer: str, *, by: User | None = None, **given: Any) -> Decision:
         request = self.request(task)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from agents.models import Action, AgentTask
 from agents.states import FINAL, LIVE_ACTION, ActionStatus, ParkedFor, TaskStatus
-from review.models import Answer, Decision, RequestStatus, ReviewRequest
+from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest
 from review.quorum import RUNS_IT
 from tests.desk.models import Entry
 
@@ -70,7 +70,11 @@ def _ending(task: AgentTask, actions: list[Action]) -> Iterator[str]:
 
 
 def _questions(task: AgentTask, actions: list[Action]) -> Iterator[str]:
-    asked = list(ReviewRequest.objects.filter(task=task, status=RequestStatus.OPEN))
+    open_ones = ReviewRequest.objects.filter(task=task, status=RequestStatus.OPEN)
+    asked = list(open_ones.exclude(kind=Kind.SPOT_CHECK))
+    for looked_at in ReviewRequest.objects.filter(task=task, kind=Kind.SPOT_CHECK).select_related("action"):
+        if looked_at.action is None or looked_at.action.status != ActionStatus.SUCCEEDED:
+            yield f"request {looked_at.pk} looks at an effect that did not run"
     if task.status == TaskStatus.NEEDS_REVIEW:
         if [request.kind for request in asked] != [task.parked_for]:
             yield f"it is parked for {task.parked_for}, and asked is {[request.kind for request in asked]}"

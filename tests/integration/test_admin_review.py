@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from agents.errors import NotAllowed
-from agents.models import AgentTask
+from agents.models import Action, AgentTask
 from review.models import Answer, Decision, ReviewRequest, Risk
 from review.services import ANSWERS, Given, claim, decide, may_answer
 from tests.desk.driving import Desk, action_of, effects
@@ -455,6 +455,41 @@ def test_a_call_that_is_refused_keeps_what_was_typed(desk: Desk):
     assert refused.status_code == 409
     assert "Ana waits." in text_of(refused)
     assert effects(request.task) == []
+
+
+# --- What else a page shows
+
+
+def test_what_the_tools_system_says_of_a_call_in_doubt_is_asked_on_a_button(desk: Desk):
+    happened, lost = desk.run("once kettle lost_after"), desk.run("once pot lost_before")
+    for task, entries in ((happened, "kettle"), (lost, "null")):
+        request = desk.request(task)
+        address = reverse("admin:review_reviewrequest_look_up", args=[request.pk])
+        looked = text_of(signed_in(desk.reviewer).post(address))
+        assert "this is what it reads back now" in looked
+        assert entries in looked
+        assert task.events.filter(kind="action.looked_up").count() == 1
+        assert len(effects(task)) <= 1
+        assert signed_in(desk.submitter).post(address).status_code == 403
+    assert desk.request(happened).decisions.count() == 0
+
+
+def test_a_reconcilable_call_in_doubt_is_looked_up_by_its_key(desk: Desk):
+    task = desk.run("once kettle lost_after")
+    request = desk.request(task)
+    Action.objects.filter(task=task).update(tool="reconcilable", effect="reconcilable")
+    address = reverse("admin:review_reviewrequest_look_up", args=[request.pk])
+    assert "Its system says that it happened" in text_of(signed_in(desk.reviewer).post(address))
+    Fact.objects.create(name="unreachable:kettle", value="yes")
+    assert "could not be asked" in text_of(signed_in(desk.reviewer).post(address))
+
+
+def test_similar_decisions_are_shown(desk: Desk):
+    before = desk.run("once_asked pot")
+    desk.decide(before, Answer.REJECT, comment="Pots are not ours.")
+    page = text_of(signed_in(desk.reviewer).get(review_page(parked(desk, "action"))))
+    assert "once_asked pot : reject by" in page
+    assert "Pots are not ours." in page
 
 
 # --- Claiming
