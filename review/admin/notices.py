@@ -24,7 +24,7 @@ INTRO = (
 )
 
 
-class WishForm(forms.ModelForm):  # type: ignore[type-arg]
+class WishForm(forms.ModelForm):
     class Meta:
         model = Wish
         fields = ["mail", "least_risk"]
@@ -34,7 +34,9 @@ class WishForm(forms.ModelForm):  # type: ignore[type-arg]
 class WishAdmin(ReadOnlyAdmin):
     """Each person has one page: their own."""
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not request.user.has_perm("review.change_wish"):
             raise PermissionDenied
         person = cast(User, request.user)
@@ -56,7 +58,7 @@ class WishAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "countersign/form_page.html", context, status=422 if form.errors else 200)
 
 
-class ChatHookForm(forms.ModelForm):  # type: ignore[type-arg]
+class ChatHookForm(forms.ModelForm):
     class Meta:
         model = ChatHook
         fields = ["url", "least_risk", "is_enabled"]
@@ -75,7 +77,7 @@ class ChatHookAdmin(ModelAdmin):
     form = ChatHookForm
     list_display = ("url", "least_risk", "is_enabled", "created_at")
 
-    def save_model(self, request: HttpRequest, obj: ChatHook, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
             obj.secret = signing.new_secret()
             messages.warning(request, f"The secret that signs its messages, shown only now: {obj.secret}")

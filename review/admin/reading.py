@@ -128,6 +128,8 @@ def similar_decisions(request: ReviewRequest) -> list[Decision]:
 
     Only so far back that a rare tool does not make the page slow.
     """
+    if request.kind == Kind.TAKEOVER:
+        return []  # What somebody did on another task of theirs says nothing here.
     about: dict[str, Any] = {"request__task__agent": request.task.agent_id, "request__action": None}
     if request.action is not None:
         about = {"request__action__tool": request.action.tool}
