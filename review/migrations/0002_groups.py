@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0001_initial"),
         ("outgoing", "0001_initial"),
-        ("review", "0003_calls_by_hand_spot_checks_and_notices"),
+        ("review", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
