@@ -63,6 +63,8 @@ def is_needless(notice: Notice) -> bool:
         return True
     if person is None:
         return False
+    if notice.what == "delegated" and request.assigned_to_id not in (None, person.pk):
+        return True
     if request.kind == Kind.TAKEOVER:
         return not person.email or request.task.owner_id != person.pk
     return not person.email or bool(may_decide(request, person) or may_approve(request, person))

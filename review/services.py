@@ -125,8 +125,8 @@ def claim(request_id: int, person: User) -> ReviewRequest:
 
 def look_up(request_id: int, person: User) -> services.Said:
     """What the tool's own system says now of a call that is in doubt: for who may decide it, and decides nothing."""
-    request = _readable(request_id, person)
-    if closed := _closed(request):
+    request = readable(request_id, person)
+    if closed := closed_as(request):
         raise Stale(closed)
     if request.kind != Kind.IN_DOUBT or request.action is None:
         raise Stale("Only a call that is in doubt is looked up.")
