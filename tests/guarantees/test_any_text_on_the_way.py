@@ -41,6 +41,10 @@ def test_from_a_tool_and_back_into_a_call(
     monkeypatch.setattr(agent_tools, "INJECTION", text)
     plays(provider, call("yard_letter", box="b"), call("yard_note", text=f"{text[:3000]}."), finish())
     task = desk.run("Read it", agent="yard")
+    if task.status == "complete":
+        # What can't be stored is no call at all, and the model is told so.
+        assert task.steps.get(kind="invalid").answer["error"]["code"].startswith("envelope.")
+        return
     assert desk.request(task).reasons[0]["code"] == "taint.outside_plan"
     client = signed_in(desk.reviewer)
     assert client.get(review_page(desk.request(task))).status_code == 200
