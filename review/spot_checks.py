@@ -31,6 +31,7 @@ def open_spot_check(sender: object, *, change: Change, action: Action, reasons: 
     shown = shown_of(change.task, parking) | {"kind": Kind.SPOT_CHECK}
     title = f"Was this right? {action.sentence}"
     open_one(change, parking, shown=shown, kind=Kind.SPOT_CHECK, title=title, risk=Risk.LOW)
+    change.set(on_record=True)
 
 
 @dataclass(frozen=True)

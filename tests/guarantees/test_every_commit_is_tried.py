@@ -24,7 +24,7 @@ from tests.guarantees.invariants import check
 from tests.guarantees.test_01_nothing_is_lost import STORIES
 
 ENGINE = Path(agents.engine.__file__).parent
-OPENERS = {"change", "changing", "atomic"}
+OPENERS = {"change", "changing", "changing_known", "atomic"}
 """What a block that ends with a commit is opened with."""
 
 ELSEWHERE = {

@@ -45,6 +45,7 @@ def test_the_task_goes_on_and_the_answer_changes_nothing_of_it(watched: Desk) ->
     look(watched, request, Answer.NOT_FINE, "Ana had not asked for it.")
 
     assert row(task) == before
+    assert task.on_record, "what people were asked about is never removed"
     line = task.events.get(kind="review.opened")
     assert line.data["record"] == request_digest(request)
     assert task.events.filter(kind="review.decision").exists()
