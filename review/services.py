@@ -1,7 +1,7 @@
 """How does a person claim and decide? The only door: permission, digest and kind are checked here, under lock."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -148,6 +148,7 @@ def decide(
     the one on record, a request that is closed, claimed by somebody else, or decided by this person before.
     """
     given = given or Given()
+    given = replace(given, comment=storable_text(given.comment))
     if len(given.comment) > services.MAX_TEXT:
         message = f"This has {len(given.comment):,} characters; at most {services.MAX_TEXT:,} are accepted. Shorten it."
         raise Invalid(message, field="comment")
@@ -207,7 +208,7 @@ def _decide(
         person=person,
         answer=answer,
         digest=request.digest,
-        comment=storable_text(given.comment),
+        comment=given.comment,
         details=storable(_details(request, answer, given)),
         via=via,
         at=change.now,
