@@ -263,7 +263,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             said = services.look_up(asked.pk, cast(User, request.user))
         except Refused as refused:
             return self._page(request, self._asked(request, pk), refused=refused.message)
-        return self._page(request, self._asked(request, pk), said=said, said_at=timezone.now(), status=200)
+        return self._page(request, self._asked(request, pk), looked_up=said, looked_up_at=timezone.now(), status=200)
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The edit's first half: is it valid, and what does it change? Nothing is decided yet."""

@@ -67,7 +67,7 @@ def test_what_needs_approval_needs_another_persons(desk: Desk, owned: AgentTask)
     desk.decide(task, Answer.EDIT, arguments={"what": "pot", "manner": "well"})
     task.refresh_from_db()
     assert effects(desk.settle(task)) == [], "the owner's edit is put to others"
-    with pytest.raises(NotAllowed, match="your version"):
+    with pytest.raises(NotAllowed, match="You asked for this call"):
         desk.decide(task, Answer.APPROVE)
     check(task)
 

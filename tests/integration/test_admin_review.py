@@ -10,8 +10,10 @@ from django.urls import reverse
 
 from agents.errors import NotAllowed
 from agents.models import Action, AgentTask
+from agents.versions import publish
 from review.models import Answer, Decision, ReviewRequest, Risk
 from review.services import ANSWERS, Given, claim, decide, may_answer
+from tests.desk.definitions import DESK
 from tests.desk.driving import Desk, action_of, effects
 from tests.desk.models import Fact
 from tests.factories import (
@@ -48,6 +50,9 @@ def parked(desk: Desk, kind: str) -> ReviewRequest:
         "limit": lambda: desk.run("over and over kettle", max_steps=8),
         "escalation": lambda: desk.run("Write a poem"),
     }
+    if kind == "spot_check":
+        publish(DESK.model_copy(update={"name": "watched", "spot_checks": 1.0}), by=None)
+        return ReviewRequest.objects.get(task=desk.run("once kettle", agent="watched"))
     if kind != "takeover":
         return desk.request(ways[kind]())
     task = ways["action"]()
