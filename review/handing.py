@@ -16,7 +16,7 @@ from agents.models import TaskEvent
 from review import signals
 from review.models import ReviewRequest
 from review.quorum import groups_that_approve, people_who_may
-from review.services import closed_as, held_by_other, may_decide, readable
+from review.services import closed_as, held_by_other, may_decide, on_task, readable
 
 COMMENTED, DELEGATED, ESCALATED = "review.commented", "review.delegated", "review.escalated"
 
@@ -63,7 +63,7 @@ def _while_open(request: ReviewRequest, person: User) -> Iterator[Change]:
     """One transaction under the lock on the task, while the request is open."""
     if closed := closed_as(request):
         raise Stale(closed)
-    with services.parked(request.task_id, request.kind, by=person) as change:
+    with on_task(request, person) as change:
         request.refresh_from_db(fields=["status", "claimed_by", "claimed_until"])
         if closed := closed_as(request):
             raise Stale(closed)

@@ -1,10 +1,10 @@
 """How does a person claim and decide? The only door: permission, digest and kind are checked here, under lock."""
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError
@@ -15,7 +15,7 @@ from agents import services
 from agents.changes import Change
 from agents.errors import Invalid, NotAllowed, Stale
 from agents.services.resuming import Approval
-from agents.storable import storable, storable_text
+from agents.storable import storable
 from review import requests
 from review.audit import decision_digest
 from review.difference import difference
@@ -148,10 +148,8 @@ def decide(
     the one on record, a request that is closed, claimed by somebody else, or decided by this person before.
     """
     given = given or Given()
-    given = replace(given, comment=storable_text(given.comment))
-    if len(given.comment) > services.MAX_TEXT:
-        message = f"This has {len(given.comment):,} characters; at most {services.MAX_TEXT:,} are accepted. Shorten it."
-        raise Invalid(message, field="comment")
+    if given.comment.strip():
+        services.read_text(given.comment, "comment")
     request = readable(request_id, person)
     if answer not in ANSWERS[request.kind]:
         offered = ", ".join(Answer(one).label for one in ANSWERS[request.kind])
@@ -166,8 +164,10 @@ def decide(
         message = "Whoever lets this run types their password once more, on the page of the review in the admin."
         raise NotAllowed(message, field="password")
     precondition = _precondition(request, answer, given)
+    if answer == Answer.APPROVE and request.action and precondition != request.action.precondition:
+        _ask_anew(request, person, precondition)
     try:
-        with _on_task(request, person) as change:
+        with on_task(request, person) as change:
             return _decide(change, request_id, person, Answer(answer), given, Via(via), precondition)
     except IntegrityError as twice:
         # PostgreSQL names the constraint, SQLite its columns.
@@ -176,8 +176,8 @@ def decide(
         raise
 
 
-def _on_task(request: ReviewRequest, person: User) -> AbstractContextManager[Change]:
-    """The transaction of a decision: its task waits for it, but for a spot check, which changes nothing of its task."""
+def on_task(request: ReviewRequest, person: User) -> AbstractContextManager[Change]:
+    """The transaction of what people say. The task waits for it, but for a spot check, which changes nothing of it."""
     if request.kind == Kind.SPOT_CHECK:
         return services.noted(request.task_id, by=person)
     return services.parked(request.task_id, request.kind, by=person)
@@ -306,10 +306,25 @@ def _goes_to_others(change: Change, decision: Decision, given: Given) -> bool:
 
 
 def _precondition(request: ReviewRequest, answer: str, given: Given) -> dict[str, Any] | None:
-    """What an edited action will rely on: read before the transaction, since a tool is asked."""
-    if answer != Answer.EDIT or request.action is None:
+    """What the call relies on now, as edited or approved: read before the transaction, since a tool is asked."""
+    if request.action is None:
         return None
-    return services.fingerprint(request.action.tool, given.arguments or {})
+    if answer == Answer.EDIT:
+        return services.fingerprint(request.action.tool, given.arguments or {})
+    relies = answer == Answer.APPROVE and request.action.precondition is not None
+    return services.fingerprint(request.action.tool, request.action.arguments) if relies else None
+
+
+def _ask_anew(request: ReviewRequest, person: User, precondition: dict[str, Any] | None) -> NoReturn:
+    """Nobody approves what they were not shown: the request makes way for one that shows what changed."""
+    with services.parked(request.task_id, request.kind, by=person) as change:
+        if not requests.close(request, RequestStatus.WITHDRAWN, change):
+            raise Stale(closed_as(request) or "Somebody else decided this request a moment ago.")
+        services.ask_anew(change, precondition)
+    raise Stale(
+        "What this call relies on has changed since you were asked, or can't be read now. Nothing was approved: it is "
+        "asked anew, with what changed."
+    )
 
 
 def _details(request: ReviewRequest, answer: Answer, given: Given) -> dict[str, Any]:

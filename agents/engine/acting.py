@@ -277,7 +277,7 @@ def _ask_again(
         origins=action.origins,
     )
     difference = {
-        "approved": {"digest": action.approved_digest, "precondition": action.precondition},
+        "before": {"digest": action.digest, "precondition": action.precondition},
         "now": {"digest": again.digest, "precondition": precondition},
     }
     change.park(Parking(ParkedFor.ACTION, reason(code, message), action.step, again, {"changed": difference}))

@@ -111,6 +111,17 @@ def put_to_others(
     return edited
 
 
+def ask_anew(change: Change, precondition: dict[str, Any] | None) -> None:
+    """Asks about the same call again: what it relies on is no longer what people were shown."""
+    action = _current(change, ActionStatus.AWAITING_REVIEW)
+    change.move_action(action, ActionStatus.SUPERSEDED)
+    again = _asked_about(change, action, action.arguments, precondition)
+    changed = {"before": {"precondition": action.precondition}, "now": {"precondition": precondition}}
+    message = f"What “{action.sentence}” relies on has changed since it was asked."
+    why = reason("precondition.changed", message)
+    change.park(Parking(ParkedFor.ACTION, why, action.step, again, {"changed": changed}))
+
+
 def fingerprint(tool_name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
     """What an approval of this call relies on, as the tool sees it now. Ask before the transaction, not inside."""
     return calling.fingerprint(registry.get(tool_name), arguments) if tool_name in registry else None
@@ -335,6 +346,13 @@ def hand_on(change: Change, why: str, evidence: dict[str, Any]) -> None:
 def _replaced(change: Change, action: Action, arguments: dict[str, Any], precondition: dict[str, Any] | None) -> Action:
     change.move_action(action, ActionStatus.SUPERSEDED)
     change.event("action.edited", action=action, was=action.arguments, now=arguments)
+    return _asked_about(change, action, arguments, precondition)
+
+
+def _asked_about(
+    change: Change, action: Action, arguments: dict[str, Any], precondition: dict[str, Any] | None
+) -> Action:
+    """A new action in the place of one that waited."""
     return add_action(
         change,
         action.step,

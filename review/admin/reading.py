@@ -48,7 +48,7 @@ class ReviewPage:
     steps_left_out: int
     evidence: dict[str, Any]
     reopened: list[dict[str, Any]]
-    """What changed since an earlier approval, which is void now."""
+    """What changed since it was asked before; what was said then does not count."""
     claimed_by_other: bool
 
     @property
@@ -179,4 +179,4 @@ def _plan(request: ReviewRequest, shown: dict[str, Any]) -> list[dict[str, Any]]
 def _reopened(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     """What differs between what was approved before and what would run now; empty where nothing was voided."""
     changed = evidence.get("changed")
-    return difference(changed["approved"], changed["now"]) if isinstance(changed, dict) else []
+    return difference(changed["before"], changed["now"]) if isinstance(changed, dict) else []

@@ -107,7 +107,7 @@ def test_what_the_approval_relied_on_is_looked_at_again_at_the_start(desk: Desk)
     assert desk.settle(task).parked_for == Kind.ACTION
     assert calls(task) == []
     changed = desk.request(task).shown["evidence"]["changed"]
-    assert "paid" in str(changed["approved"]["precondition"])
+    assert "paid" in str(changed["before"]["precondition"])
     assert "refunded" in str(changed["now"]["precondition"])
     assert desk.decide_and_settle(task, Answer.APPROVE).status == TaskStatus.COMPLETE
     check(task)

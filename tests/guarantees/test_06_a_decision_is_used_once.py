@@ -14,6 +14,7 @@ from agents.states import TaskStatus
 from review.models import Answer, Decision, Kind, RequestStatus, ReviewRequest
 from review.services import ANSWERS, Given, claim, decide, release
 from tests.desk.driving import Desk, calls, effects, subject
+from tests.desk.models import Fact
 from tests.factories import ReviewerFactory, UserFactory
 from tests.guarantees import people
 from tests.guarantees.invariants import check
@@ -33,6 +34,26 @@ def test_two_reviewers_decide_at_the_same_moment_and_one_is_told_so(desk: Desk) 
     assert isinstance(refused, Stale)
     assert Decision.objects.filter(request=request).count() == 1
     desk.settle(task)
+    check(task)
+
+
+def test_an_approval_of_what_changed_since_it_was_asked_is_refused_and_asked_anew(desk: Desk) -> None:
+    what = subject()
+    Fact.objects.create(name=f"relied:{what}", value="paid")
+    task = desk.run(f"once_relying {what}")
+    request = desk.request(task)
+    Fact.objects.filter(name=f"relied:{what}").update(value="refunded")
+    with pytest.raises(Stale, match="asked anew"):
+        decide(request.pk, desk.reviewer, Answer.APPROVE, request.digest)
+    assert not Decision.objects.exists()
+    request.refresh_from_db()
+    anew = desk.request(task)
+    assert (request.status, anew.pk != request.pk) == (RequestStatus.WITHDRAWN, True)
+    changed = anew.shown["evidence"]["changed"]
+    assert "paid" in str(changed["before"])
+    assert "refunded" in str(changed["now"])
+    assert desk.decide_and_settle(task, Answer.APPROVE).status == TaskStatus.COMPLETE
+    assert len(effects(task)) == 1
     check(task)
 
 

@@ -251,7 +251,7 @@ def test_what_changed_since_an_approval_is_shown(desk: Desk):
 
     page = text_of(signed_in(desk.colleague).get(review_page(desk.request(desk.settle(task)))))
 
-    assert "That approval is void" in page
+    assert "What was said then does not count" in page
     assert "/precondition/fingerprint" in page
     assert "refunded" in page
 
