@@ -7,8 +7,9 @@ one before the turn that is called now. So a flood stands in line behind itself,
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 
 from agents.kill_switches import stopping
 from agents.models import Agent, AgentTask
@@ -19,9 +20,9 @@ def claimable() -> QuerySet[AgentTask]:
     """The tasks that a worker may take now, best first: pending, due, or left behind by a lost worker.
 
     While a kill switch stops their agent, pending and due ones wait as they are. What was left behind is looked after,
-    and who asked for a cancel gets it.
+    who asked for a cancel gets it, and what somebody took over goes back to them.
     """
-    may_go_on = ~Exists(stopping(OuterRef("agent"))) | Q(cancel_requested_at__isnull=False)
+    may_go_on = ~Exists(stopping(OuterRef("agent"))) | Q(cancel_requested_at__isnull=False) | Q(owner__isnull=False)
     runnable = AgentTask.objects.filter(
         Q(may_go_on, Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.WAITING, wake_at__lte=Now()))
         | Q(status=TaskStatus.RUNNING, lease_until__lte=Now())
@@ -48,12 +49,24 @@ def has_room(task: AgentTask) -> bool:
 
 def next_turn(submitter: int, priority: int) -> int:
     """The turn of a task that gets in line now."""
-    line = AgentTask.objects.filter(priority=priority, status__in=sorted(CLAIMABLE))
-    called = line.filter(status=TaskStatus.PENDING).order_by("turn").values("turn")[:1]
-    last = line.order_by("-turn").values("turn")[:1]
-    own = line.filter(submitted_by=OuterRef("pk")).order_by("-turn").values(after=F("turn") + 1)[:1]
-    turn = Greatest(Coalesce(Subquery(called), Subquery(last), Value(0)), Coalesce(Subquery(own), Value(0)))
-    return User.objects.filter(pk=submitter).values_list(turn, flat=True).get()
+    with connection.cursor() as cursor:
+        cursor.execute(_TURNS, {"priority": priority, "submitter": submitter})
+        called, last, own = cursor.fetchone()
+    line = called if called is not None else last or 0
+    return int(line if own is None else max(line, own + 1))
+
+
+_CLAIMABLE = ", ".join(f"'{status}'" for status in sorted(CLAIMABLE))
+_TURNS = f"""
+    SELECT (SELECT turn FROM agents_agenttask
+             WHERE priority = %(priority)s AND status = 'pending' ORDER BY turn LIMIT 1),
+           (SELECT turn FROM agents_agenttask
+             WHERE priority = %(priority)s AND status IN ({_CLAIMABLE}) ORDER BY turn DESC LIMIT 1),
+           (SELECT turn FROM agents_agenttask
+             WHERE submitted_by_id = %(submitter)s AND priority = %(priority)s AND status IN ({_CLAIMABLE})
+             ORDER BY turn DESC LIMIT 1)
+"""  # noqa: S608 - of our own words alone
+"""The turn that is called, the last one in line, and the submitter's own last: each the first entry of an index."""
 
 
 def _running() -> QuerySet[AgentTask]:

@@ -16,7 +16,7 @@ from agents.engine.provenance import facts_of
 from agents.engine.settling import OUTCOME_UNKNOWN, fail, nothing_happened_yet, record, settle
 from agents.engine.story import Story
 from agents.models import Action, Step
-from agents.policy import Denial, call_digest, judge_action, still_denied, stopped_now
+from agents.policy import Denial, call_digest, judge_action, still_denied
 from agents.policy.ceilings import ceilings
 from agents.policy.verdict import Verdict
 from agents.states import ActionStatus, ParkedFor, StepKind
@@ -31,7 +31,7 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
     tool = registry.get(proposal.name) if proposal.name in registry else None
     arguments, problems = _normalised(tool, proposal.arguments)
     facts = facts_of(story, next_, tool, arguments)
-    if stop := stopped_now(facts):
+    if stop := story.stopped_by(facts):
         with story.change(lease) as change:
             pause(change, stop)
         return
@@ -172,7 +172,7 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
             fail(change, action, "task.canceled", "The task was canceled before another attempt was made.")
             return
         facts = story.facts()
-        stop, denied = stopped_now(facts), still_denied(tool.name, story.definition, facts)
+        stop, denied = story.stopped_by(facts), still_denied(tool.name, story.definition, facts)
         if stop and unharmed:
             pause(change, stop)
             return

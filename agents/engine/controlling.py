@@ -12,7 +12,7 @@ from agents.engine.provenance import secrets_here
 from agents.engine.story import Story
 from agents.llm.base import Proposal
 from agents.models import Step
-from agents.policy import judge_control, judge_plan, stopped_now
+from agents.policy import judge_control, judge_plan
 from agents.policy.verdict import Verdict
 from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from agents.storable import storable, storable_text
@@ -34,7 +34,7 @@ TOLD = {"finish": "result", "ask": "question"}
 def control(lease: Lease, story: Story, next_: Next) -> None:
     """Records a control call and what follows from it."""
     proposal = next_.proposal
-    stop = stopped_now(story.facts()) if proposal.name == "propose_plan" else None
+    stop = story.stopped_by(story.facts()) if proposal.name == "propose_plan" else None
     if stop:
         with story.change(lease) as change:
             pause(change, stop)

@@ -8,7 +8,7 @@ from django.db import transaction
 from agents import tallies
 from agents.changes import Change
 from agents.engine.story import Story
-from agents.policy import Denial, Verdict, denied_now, stopped_now
+from agents.policy import Denial, Verdict, denied_now
 from agents.policy.ceilings import exceeded
 from agents.policy.constraints import reason
 from agents.states import TaskStatus
@@ -38,7 +38,7 @@ def pass_gate(
     Denials win over an approval. A limit that only asks for a person is held where nobody approved.
     """
     facts = story.facts_about(tool, arguments, change.now)
-    if stop := stopped_now(facts):
+    if stop := story.stopped_by(facts):
         return stop
     if denied := denied_now(tool, arguments, story.definition, facts):
         return denied

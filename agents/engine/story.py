@@ -26,7 +26,7 @@ from agents.llm.base import (
     control_offers,
 )
 from agents.models import Action, AgentTask, Step
-from agents.policy import Denial, Facts
+from agents.policy import Denial, Facts, stopped_now
 from agents.states import ActionStatus, StepKind, StepStatus
 from tools.registry import registry
 
@@ -166,6 +166,10 @@ class Story:
                 and "steps" in one.step.answer
             ),
         )
+
+    def stopped_by(self, facts: Facts) -> Denial | None:
+        """The kill switch that holds the task in the queue. Who took a task over is told of the denial instead."""
+        return stopped_now(facts) if self.task.owner_id is None else None
 
     def facts_about(self, tool: str, arguments: dict[str, Any], now: datetime | None = None) -> Facts:
         """The facts for one call: with what is used of the limits that it counts in."""

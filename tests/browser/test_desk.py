@@ -72,8 +72,8 @@ def test_an_edit_is_corrected_shown_and_sent(shop: Shop, sign_in: SignIn):
     reviewer = sign_in("rita")
     go_to_review(reviewer, shop)
 
-    reviewer.get_by_text("Approve with changes", exact=True).click()
-    amount = reviewer.get_by_label("amount")
+    reviewer.locator("summary", has_text="Approve with changes").click()
+    amount = reviewer.get_by_role("textbox", name="amount")
     expect(amount).to_have_value("64.9")
     amount.fill("12,50")
     reviewer.get_by_role("button", name="Show the difference").click()

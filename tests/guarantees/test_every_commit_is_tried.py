@@ -37,6 +37,9 @@ ELSEWHERE = {
     "proposing._record_invalid": "needs a model",
     "proposing._wait_for_proposer": "needs a model",
     "proposing._wait_for_room": "needs a model",
+    "by_hand.return_to_owner": "parks the task for its owner; a worker that finds it unparked does it again",
+    "gate.pass_gate": "no commit: a savepoint within the transaction of the start",
+    "watching.watch": "needs a text that is noticed; until it is recorded, it is looked at again",
     "settling._journal_late": "writes a line for an outcome that came too late, and nothing else",
 }
 """What no story passes, and where workers die in it."""
