@@ -7,11 +7,14 @@ passed over in silence.
 import os
 import shutil
 import socket
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.db import connection
 
 from config.databases import POSTGRESQL
 
@@ -45,6 +48,18 @@ def _no_definition_of_another_test() -> None:
 def _nobody_has_called_before() -> None:
     """Limits of requests are counted in the cache, which no test's rollback empties."""
     cache.clear()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database is dropped at the end, whoever is slow to leave it: a thread, or the server's own vacuum."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(scope="session")

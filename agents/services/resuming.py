@@ -21,6 +21,7 @@ from agents.engine import calling
 from agents.engine.acting import add_action
 from agents.engine.clock import margin
 from agents.engine.controlling import adopt_plan, complete
+from agents.engine.leases import drop_connection, let_go_of_database
 from agents.engine.parking import back_to_owner, hand_over, reason, refuse_step
 from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
@@ -123,8 +124,18 @@ def ask_anew(change: Change, precondition: dict[str, Any] | None) -> None:
 
 
 def fingerprint(tool_name: str, arguments: dict[str, Any]) -> dict[str, Any] | None:
-    """What an approval of this call relies on, as the tool sees it now. Ask before the transaction, not inside."""
-    return calling.fingerprint(registry.get(tool_name), arguments) if tool_name in registry else None
+    """What an approval of this call relies on, as the tool sees it now; None where the tool names nothing.
+
+    Ask before the transaction, not inside: neither it nor a connection is held meanwhile.
+    """
+    tool = registry.get(tool_name) if tool_name in registry else None
+    if tool is None or tool.precondition is None:
+        return None
+    let_go_of_database()
+    try:
+        return calling.fingerprint(tool, arguments)
+    finally:
+        drop_connection()
 
 
 def normalised_edit(change: Change, action: Action, arguments: dict[str, Any]) -> dict[str, Any]:
