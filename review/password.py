@@ -4,13 +4,13 @@ Guesses are counted for each person and quarter of an hour, before the password 
 counted, nothing is let through.
 """
 
-import time
 from dataclasses import dataclass
 
 import structlog
 from django.contrib.auth.models import User
 from django.core.cache import cache
 
+from agents.counting import count, window_of
 from agents.errors import Invalid, NotAllowed
 
 log = structlog.get_logger(__name__)
@@ -33,26 +33,21 @@ def prove(person: User, password: str) -> Proof:
         raise NotAllowed(message, field="password")
     if not password:
         raise Invalid("Type your password once more: this is of critical risk.", field="password")
-    now = time.time()
-    name = f"password-again:{person.pk}:{int(now // WINDOW)}"
-    if _count(name) > GUESSES:
-        minutes = int((WINDOW - now % WINDOW) // 60) + 1
+    counter, left = window_of(f"password-again:{person.pk}", WINDOW)
+    if _count(counter) > GUESSES:
+        minutes = int(left // 60) + 1
         message = f"Too many wrong passwords. Try again in {minutes} minute{'s' if minutes > 1 else ''}."
         raise NotAllowed(message, field="password")
     if not person.check_password(password):
         log.warning("review.password_wrong", person=person.pk)
         raise Invalid("This is not your password. Nothing was decided.", field="password")
-    cache.delete(name)
+    cache.delete(counter)
     return Proof(person.pk)
 
 
-def _count(name: str) -> int:
+def _count(counter: str) -> int:
     try:
-        if cache.add(name, 1, timeout=2 * WINDOW):
-            return 1
-        return int(cache.incr(name))
-    except ValueError:
-        return 1  # a right one ended the count between the two
+        return count(counter, WINDOW)
     except Exception as error:
         log.error("review.password_not_counted", error=str(error)[:200])
         raise NotAllowed("Passwords can't be checked at the moment. Try again soon.", field="password") from error

@@ -9,6 +9,7 @@ from django import forms
 from agents.admin.forms import VerbatimField
 from agents.definition import AgentDefinition, Constraint
 from agents.definition.rules import DAYS
+from agents.definition.wording import OPERATORS
 
 KINDS = (
     ("value", "compares an argument with a value"),
@@ -24,14 +25,6 @@ _BOUNDS = {
     "exclusiveMaximum": "below",
     "const": "exactly",
     "pattern": "matches the pattern",
-}
-_OPERATORS = {
-    "at_most": "at most",
-    "at_least": "at least",
-    "below": "below",
-    "above": "above",
-    "equals": "equal to",
-    "differs": "different from",
 }
 
 
@@ -67,7 +60,7 @@ class RuleForm(forms.Form):
     value = forms.CharField(required=False, help_text="A number, or a text; in quotes, a number is a text too.")
 
     must_argument = forms.CharField(required=False, max_length=100, label="Argument")
-    operator = forms.ChoiceField(required=False, choices=list(_OPERATORS.items()), label="has to be")
+    operator = forms.ChoiceField(required=False, choices=list(OPERATORS.items()), label="has to be")
     fact = forms.CharField(
         required=False,
         max_length=300,

@@ -16,7 +16,7 @@ _BOUNDS = {
     "const": "",
     "multipleOf": "a multiple of",
 }
-_OPERATORS = {
+OPERATORS = {
     "at_most": "at most",
     "at_least": "at least",
     "below": "below",
@@ -51,7 +51,7 @@ def _comparison(must: Comparison) -> str:
     fact = f"the {must.source}’s {path}" if must.source in ("submitter", "inputs") else f"{path} of {must.source}"
     same = " and ".join(f"the same {name}" for name in must.same)
     with_same = f" (its newest result with {same})" if same else ""
-    return f"unless {must.argument} is {_OPERATORS[must.operator]} {fact}{with_same}"
+    return f"unless {must.argument} is {OPERATORS[must.operator]} {fact}{with_same}"
 
 
 def _ceiling(limit: Ceiling) -> str:

@@ -1,5 +1,6 @@
 """How does an action start? Validated, then refused, parked, or written ahead and called."""
 
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,22 @@ from tools.registry import Effect, Tool, registry
 from tools.schema import InvalidArguments
 
 
+@dataclass(frozen=True)
+class Judged:
+    """A proposed call that no rule denies, with the verdict on it."""
+
+    proposed: Next
+    tool: Tool
+    arguments: dict[str, Any]
+    verdict: Verdict
+    origins: list[dict[str, Any]]
+
+    def add(self, change: Change, status: ActionStatus, **fields: Any) -> Action:
+        """Records it as the next step, and as that step's action."""
+        step = _add_step(change, self.proposed, self.verdict)
+        return add_action(change, step, self.tool, self.arguments, status, origins=self.origins, **fields)
+
+
 def propose_action(lease: Lease, story: Story, next_: Next) -> None:
     """Judges a proposed tool call, and runs it, parks it or refuses it."""
     proposal = next_.proposal
@@ -36,71 +53,46 @@ def propose_action(lease: Lease, story: Story, next_: Next) -> None:
             pause(change, stop)
         return
     verdict = judge_action(tool, proposal.name, arguments, proposal.confidence, story.definition, facts, problems)
-    origins = [one.as_json() for one in facts.origins]
     if tool is None or arguments is None or verdict.outcome == "deny":
         with story.change(lease) as change:
             step = _add_step(change, next_, verdict)
             refuse_step(change, step, verdict.code(), verdict.message())
             count_fruitless(change, story)
-    elif verdict.outcome == "review":
-        _ask_people(lease, story, next_, tool, arguments, verdict, origins)
+        return
+    call = Judged(next_, tool, arguments, verdict, [one.as_json() for one in facts.origins])
+    if verdict.outcome == "review":
+        _ask_people(lease, story, call)
     elif tool.effect == Effect.READ and not any(ceilings(tool.name, arguments, story.definition)):
-        _read(lease, story, next_, tool, arguments, verdict, origins)
+        _read(lease, story, call)
     else:
-        _start_allowed(lease, story, next_, tool, arguments, verdict, origins)
+        _start_allowed(lease, story, call)
 
 
-def _start_allowed(
-    lease: Lease,
-    story: Story,
-    next_: Next,
-    tool: Tool,
-    arguments: dict[str, Any],
-    verdict: Verdict,
-    origins: list[dict[str, Any]],
-) -> None:
+def _start_allowed(lease: Lease, story: Story, call: Judged) -> None:
     """Writes the start of an allowed call ahead, if it still may start, and calls it."""
     with story.change(lease) as change:
         if change.end_if_canceled():
             return
-        gate = pass_gate(change, story, tool.name, arguments, approved=False)
+        gate = pass_gate(change, story, call.tool.name, call.arguments, approved=False)
         if isinstance(gate, Denial):
             pause(change, gate)
             return
         if isinstance(gate, Verdict):
-            _turned_away(change, story, next_, tool, arguments, gate, origins)
+            _turned_away(change, story, replace(call, verdict=gate))
             return
-        action = add_action(
-            change,
-            _add_step(change, next_, verdict),
-            tool,
-            arguments,
-            ActionStatus.STARTED,
-            flagged=verdict.flagged,
-            counted=gate.counted,
-            origins=origins,
-            **_attempt(change, tool),
-        )
-    _call_and_record(lease, story, action, tool)
+        started = {"flagged": call.verdict.flagged, "counted": gate.counted} | _attempt(change, call.tool)
+        action = call.add(change, ActionStatus.STARTED, **started)
+    _call_and_record(lease, story, action, call.tool)
 
 
-def _turned_away(
-    change: Change,
-    story: Story,
-    next_: Next,
-    tool: Tool,
-    arguments: dict[str, Any],
-    verdict: Verdict,
-    origins: list[dict[str, Any]],
-) -> None:
+def _turned_away(change: Change, story: Story, call: Judged) -> None:
     """Between verdict and start something came in between: others used a limit up, a switch was engaged."""
-    step = _add_step(change, next_, verdict)
-    if verdict.outcome == "review":
-        asked = ActionStatus.AWAITING_REVIEW
-        action = add_action(change, step, tool, arguments, asked, needs_approval=True, origins=origins)
-        change.park(Parking(ParkedFor.ACTION, reasons_of(verdict), step, action))
+    if call.verdict.outcome == "review":
+        action = call.add(change, ActionStatus.AWAITING_REVIEW, needs_approval=True)
+        change.park(Parking(ParkedFor.ACTION, reasons_of(call.verdict), action.step, action))
         return
-    refuse_step(change, step, verdict.code(), verdict.message())
+    step = _add_step(change, call.proposed, call.verdict)
+    refuse_step(change, step, call.verdict.code(), call.verdict.message())
     count_fruitless(change, story)
 
 
@@ -190,62 +182,32 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
     _call_and_record(lease, story, action, tool)
 
 
-def _read(
-    lease: Lease,
-    story: Story,
-    next_: Next,
-    tool: Tool,
-    arguments: dict[str, Any],
-    verdict: Verdict,
-    origins: list[dict[str, Any]],
-) -> None:
+def _read(lease: Lease, story: Story, call: Judged) -> None:
     """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened."""
-    context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(tool))
-    outcome = calling.call(lease, tool, arguments, context)
+    context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(call.tool))
+    outcome = calling.call(lease, call.tool, call.arguments, context)
     with story.change(lease) as change:
-        step = _add_step(change, next_, verdict)
-        action = add_action(
+        action = call.add(
             change,
-            step,
-            tool,
-            arguments,
             ActionStatus.STARTED,
-            flagged=verdict.flagged,
-            origins=origins,
+            flagged=call.verdict.flagged,
             idempotency_key=context.idempotency_key,
             started_at=change.now,
             attempts=1,
         )
-        settle(change, story, action, tool, outcome)
+        settle(change, story, action, call.tool, outcome)
 
 
-def _ask_people(
-    lease: Lease,
-    story: Story,
-    next_: Next,
-    tool: Tool,
-    arguments: dict[str, Any],
-    verdict: Verdict,
-    origins: list[dict[str, Any]],
-) -> None:
-    precondition = _fingerprint(lease, tool, arguments)
+def _ask_people(lease: Lease, story: Story, call: Judged) -> None:
+    precondition = _fingerprint(lease, call.tool, call.arguments)
     with story.change(lease) as change:
-        step = _add_step(change, next_, verdict)
-        if verdict.hand_over and change.task.owner_id is None:
-            action = add_action(change, step, tool, arguments, ActionStatus.PROPOSED, origins=origins)
-            hand_over(change, story.definition, reasons_of(verdict), step=step, action=action)
+        reasons = reasons_of(call.verdict)
+        if call.verdict.hand_over and change.task.owner_id is None:
+            action = call.add(change, ActionStatus.PROPOSED)
+            hand_over(change, story.definition, reasons, step=action.step, action=action)
             return
-        action = add_action(
-            change,
-            step,
-            tool,
-            arguments,
-            ActionStatus.AWAITING_REVIEW,
-            needs_approval=True,
-            precondition=precondition,
-            origins=origins,
-        )
-        change.park(Parking(ParkedFor.ACTION, reasons_of(verdict), step, action))
+        action = call.add(change, ActionStatus.AWAITING_REVIEW, needs_approval=True, precondition=precondition)
+        change.park(Parking(ParkedFor.ACTION, reasons, action.step, action))
 
 
 def _ask_again(
