@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from agents.definition.conditions import check_condition
-from agents.definition.part import JSON, Part, ToolName, refuse
+from agents.definition.part import JSON, Condition, Part, ToolName, refuse
 from agents.definition.patterns import check_pattern
 from agents.definition.rules import Constraint
 
@@ -59,7 +59,7 @@ class ApprovalRule(Part):
     """Another question than one about a call; None is a call."""
     tool: ToolName | None = None
     """The tool it is about; None is any tool."""
-    when: dict[str, JSON] = Field(default_factory=dict)
+    when: Condition = Field(default_factory=dict)
     """A JSON Schema over the normalised arguments, as in constraints; empty means always."""
     needed: int = Field(default=1, ge=1, le=10)
     """How many different people approve. Neither the submitter nor, where several do, who edited the call counts."""
@@ -67,12 +67,6 @@ class ApprovalRule(Part):
     """The group whose members approve; empty means whoever may decide review requests."""
     password: bool = False
     """Whether who lets the call run types their password once more; such a call is of critical risk."""
-
-    @field_validator("when")
-    @classmethod
-    def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
-        refuse(check_condition(when, root_type="object"))
-        return when
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -90,7 +84,7 @@ class Deadline(Part):
     """What is asked; None is anything."""
     tool: ToolName | None = None
     """The tool that it is about; None is any, or none."""
-    when: dict[str, JSON] = Field(default_factory=dict)
+    when: Condition = Field(default_factory=dict)
     """A JSON Schema over the normalised arguments, as in constraints; empty means always."""
     due: Duration | None = None
     """From the moment that it is asked, like everything here but `remind`."""
@@ -101,12 +95,6 @@ class Deadline(Part):
     expires: Duration | None = None
     then: Literal["reject", "hand_on"] = "reject"
     """When it expires, nothing is ever approved: it is rejected, or a person takes it from there."""
-
-    @field_validator("when")
-    @classmethod
-    def _condition_is_sound(cls, when: dict[str, JSON]) -> dict[str, JSON]:
-        refuse(check_condition(when, root_type="object"))
-        return when
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
