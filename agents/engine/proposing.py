@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from agents.changes import Change
 from agents.engine.by_hand import proposal_by_hand
@@ -12,11 +13,14 @@ from agents.engine.story import Story
 from agents.engine.watching import watch
 from agents.llm.base import InvalidProposal, NoProposal, PlanStep, Proposal, Unavailable
 from agents.llm.chain import propose
+from agents.policy import call_digest
 from agents.references import MalformedReference, UnresolvedReference, resolve
 from agents.spending.errors import BudgetReached, NotYet
 from agents.spending.proposers import chain_seconds, proposers, purpose_of, second_tier
 from agents.states import StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
+from tools.registry import registry
+from tools.schema import InvalidArguments
 
 LONGEST_TURN = 30.0
 """Seconds after which a task that waits for its turn looks again."""
@@ -46,10 +50,24 @@ def next_proposal(lease: Lease, story: Story) -> Next | None:
         except (UnresolvedReference, MalformedReference):
             pass  # The proposer is asked for this step's arguments.
         else:
-            proposer = story.past[-1].step.proposer
-            proposal = Proposal(planned.tool, planned.purpose, story.plan_confidence, arguments, proposer)
-            return Next(proposal, planned, from_plan=True)
+            if not _changed_already(story, planned.tool, arguments):
+                proposer = story.past[-1].step.proposer
+                proposal = Proposal(planned.tool, planned.purpose, story.plan_confidence, arguments, proposer)
+                return Next(proposal, planned, from_plan=True)
     return _ask(lease, story)
+
+
+def _changed_already(story: Story, name: str, arguments: dict[str, Any]) -> bool:
+    """Has this very call changed something since the plan? Where a step fails, a proposer may do by itself what the
+    plan has further down; then it says whether that is meant once more.
+    """
+    made = {action.call_digest for action in story.effects_since_plan if action.tool == name}
+    if not made or name not in registry:
+        return False
+    try:
+        return call_digest(name, registry.get(name).normalise(arguments)) in made
+    except InvalidArguments:
+        return False
 
 
 def _ask(lease: Lease, story: Story) -> Next | None:

@@ -28,7 +28,7 @@ from agents.llm.base import (
 from agents.models import Action, AgentTask, Step
 from agents.policy import Denial, Facts, stopped_now
 from agents.states import ActionStatus, StepKind, StepStatus
-from tools.registry import registry
+from tools.registry import Effect, registry
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,14 @@ class Story:
         last = self.past[-1].step
         guided = any(one["after_step"] >= last.number for one in self.task.guidance)
         return not guided and (last.kind == StepKind.PLAN or bool(last.planned_id))
+
+    @property
+    def effects_since_plan(self) -> Iterator[Action]:
+        """What has changed something since the plan in force was proposed, by the plan or not."""
+        for past in self.past:
+            if past.step.number > self.task.plan_number:
+                done = (one for one in past.actions if one.status == ActionStatus.SUCCEEDED)
+                yield from (one for one in done if one.effect != Effect.READ)
 
     @property
     def _keeps_to_plan(self) -> bool:

@@ -178,7 +178,8 @@ def _turn(request: ProposalRequest) -> str:
     step = request.planned
     return (
         f"It is the turn of step {step.id} of the plan: {step.tool} ({storable_text(step.purpose)[:300]}). Call "
-        f"{step.tool} with its arguments, or propose_plan with a new plan for what is left, or finish, ask or escalate."
+        f"{step.tool} with its arguments, or propose_plan with a new plan for what is left, or finish, ask or "
+        "escalate. If an earlier call has done what this step is for, leave it out by a new plan, or finish."
     )
 
 
