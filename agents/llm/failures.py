@@ -65,7 +65,7 @@ class Failure:
     detail: str = ""
     """What the provider said about the request, for finding out what it does not take. Not for showing."""
     unbilled: bool = False
-    """The provider turned the request away before any work was done for it."""
+    """The provider turned the request away before any work was done for it, or was never reached."""
 
 
 class ModelUnavailable(Unavailable):
@@ -122,19 +122,25 @@ def read_error(error: Exception, model: str) -> Failure | None:
         case anthropic.APIStatusError() | openai.APIStatusError():
             return of_status(model, error.status_code, error.response.headers, _said(error))
         case anthropic.APITimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
-            return failure(Kind.TIMED_OUT, model)
+            return failure(Kind.TIMED_OUT, model, unbilled=_never_sent(error))
         case anthropic.APIResponseValidationError() | openai.APIResponseValidationError():
             return failure(Kind.MALFORMED, model, "not in the form that was asked for")
         case anthropic.APIConnectionError() | openai.APIConnectionError():
             # Not the text: a header that can't be sent is quoted in it, and that may be the key.
-            return failure(Kind.UNAVAILABLE, model, type(error.__cause__ or error).__name__)
+            why = type(error.__cause__ or error).__name__
+            return failure(Kind.UNAVAILABLE, model, why, unbilled=_never_sent(error))
         case NoAnswer():
             return failure(Kind.MALFORMED, model, str(error))
         case json.JSONDecodeError() | UnicodeDecodeError() | httpx2.DecodingError():
             return failure(Kind.MALFORMED, model, "not JSON")
         case httpx2.TransportError():
-            return failure(Kind.UNAVAILABLE, model, type(error).__name__)
+            return failure(Kind.UNAVAILABLE, model, type(error).__name__, unbilled=_never_sent(error))
     return None
+
+
+def _never_sent(error: Exception) -> bool:
+    """Was there no connection that the request could have gone through?"""
+    return any(isinstance(one, httpx2.ConnectError | httpx2.ConnectTimeout) for one in (error, error.__cause__))
 
 
 NOT_BEGUN = frozenset({503, 529})
@@ -151,8 +157,8 @@ def of_status(model: str, status: int, headers: Mapping[str, str], said: "Said")
     )
 
 
-def failure(kind: Kind, model: str, why: str = "") -> Failure:
-    return Failure(kind, _sentence(kind, model, why))
+def failure(kind: Kind, model: str, why: str = "", *, unbilled: bool = False) -> Failure:
+    return Failure(kind, _sentence(kind, model, why), unbilled=unbilled)
 
 
 def _sentence(kind: Kind, model: str, why: str) -> str:
