@@ -15,8 +15,10 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
+from django.test import TransactionTestCase
 
 from config.databases import POSTGRESQL
+from tests.emptying import empty
 
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -34,6 +36,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker, missing in (("services", _missing_services), ("browser", _missing_browser)):
         if item.get_closest_marker(marker) and (why := missing()):
             (pytest.fail if CI else pytest.skip)(why)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptied_by_deleting() -> None:
+    TransactionTestCase._fixture_teardown = lambda _: empty()
 
 
 @pytest.fixture(autouse=True)
