@@ -3,8 +3,6 @@
 from typing import Any
 
 import sentry_sdk
-from sentry_sdk.integrations.anthropic import AnthropicIntegration
-from sentry_sdk.integrations.openai import OpenAIIntegration
 
 TOOL_ERRORS = "agents.engine.calling"
 """Who logs what a tool raised: its text is the tool's, and may hold anything."""
@@ -16,6 +14,10 @@ def start_sentry(dsn: str, environment: str, *, traces: float = 0.0, content: bo
     `traces` is the share of a task's slices that are traced. The spans of agents, models and tools are our own
     (agents.engine.spans): those of the SDKs would bring prompts along. `content` lets out what tools raised, too.
     """
+    # Here, since they bring both SDKs along, which takes longer than all other settings together.
+    from sentry_sdk.integrations.anthropic import AnthropicIntegration
+    from sentry_sdk.integrations.openai import OpenAIIntegration
+
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,

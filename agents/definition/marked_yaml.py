@@ -132,8 +132,13 @@ def _compose(text: str) -> yaml.Node | None:
 
 
 def _refused_events(text: str) -> Iterator[Mistake]:
+    depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         line = event.start_mark.line + 1 if event.start_mark else 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH + 1:
+            # At once: each level deeper takes the scanner longer.
+            raise Unreadable([Mistake(line, "", f"nested deeper than {MAX_DEPTH} levels")])
         if isinstance(event, yaml.AliasEvent):
             yield Mistake(line, "", f"the alias *{event.anchor} is not read here; write the value out")
         elif isinstance(event, yaml.NodeEvent) and event.anchor:

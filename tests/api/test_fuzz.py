@@ -54,7 +54,8 @@ class House:
                     f"Authorization: Bearer {key}",
                 ),
                 *("--seed", "1", "--generation-deterministic", "--no-shrink"),
-                *("--no-color", "--workers", "2", "--phases", phases, "--max-examples", "3"),
+                # One worker: Python 3.11 can't read source in two threads at once ("recursion depth mismatch").
+                *("--no-color", "--workers", "1", "--phases", phases, "--max-examples", "3"),
             ],
             capture_output=True,
             text=True,
@@ -90,5 +91,6 @@ def test_by_another_tenant_with_the_ids_of_this_one(house: House, tmp_path: Path
 
 
 def test_with_a_wrong_key(house: House, tmp_path: Path) -> None:
-    house.fuzz("cs_0123456789ab_" + 48 * "0", tmp_path)
+    # A few requests of each kind: none of them is read any further.
+    house.fuzz("cs_0123456789ab_" + 48 * "0", tmp_path, "examples,fuzzing")
     assert ApiKey.objects.count() == 0
