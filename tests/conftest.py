@@ -17,16 +17,39 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
 
 from config.databases import POSTGRESQL
 from tests.emptying import empty
 
-# A busy machine makes an example slow, not wrong.
-hypothesis.settings.register_profile("tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.load_profile("tests")
+# A busy machine makes an example slow, not wrong. `--hypothesis-profile=thorough` tries many more.
+ANY_MACHINE = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+hypothesis.settings.register_profile("quick", max_examples=40, **ANY_MACHINE)
+hypothesis.settings.register_profile("thorough", max_examples=400, **ANY_MACHINE)
+hypothesis.settings.load_profile("quick")
 
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+ASK_A_DATABASE = {"db", "transactional_db", "live_server"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--with-services-only", action="store_true", help="leave out what asks no database or service")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A second run, on another database, tries only what could come out differently there."""
+    if config.getoption("--with-services-only"):
+        left_out = [item for item in items if not _asks_a_service(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _asks_a_service(item)]
+
+
+def _asks_a_service(item: pytest.Item) -> bool:
+    marked = item.get_closest_marker("django_db") or item.get_closest_marker("services")
+    return bool(marked) or not ASK_A_DATABASE.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

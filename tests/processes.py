@@ -11,6 +11,8 @@ from types import TracebackType
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("COUNTERSIGN_", "DJANGO_", "DATABASE_", "REDIS_", "PYTEST_")
+PATIENCE = 240.0
+"""Seconds: what starts in two on an idle machine took more than sixty on a busy one. It is only waited for to fail."""
 NAMES = {"DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "LOG_LEVEL"}
 
 
@@ -28,7 +30,7 @@ def run(*command: str, **settings: str) -> subprocess.CompletedProcess[str]:
         env=environment(**settings),
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=PATIENCE,
     )
 
 
@@ -62,7 +64,7 @@ class Running:
     def said(self) -> str:
         return "".join(self.lines)
 
-    def wait_for(self, words: str, seconds: float = 60) -> str:
+    def wait_for(self, words: str, seconds: float = PATIENCE) -> str:
         """The first line with these words. Fails with all that was printed if it doesn't come."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
@@ -76,11 +78,11 @@ class Running:
                 return line
         raise AssertionError(f"It did not say {words!r} in {seconds} s:\n{self.said}")
 
-    def stop(self, number: int, seconds: float = 60) -> int:
+    def stop(self, number: int, seconds: float = PATIENCE) -> int:
         """Send the signal, and give the exit code."""
         self.process.send_signal(number)
         code = self.process.wait(seconds)
-        while self._new.get(timeout=10) is not None:
+        while self._new.get(timeout=PATIENCE) is not None:
             pass
         return code
 

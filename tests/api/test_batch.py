@@ -32,9 +32,9 @@ def test_the_same_key_makes_no_task_twice(desk: AgentVersion, sam: Caller) -> No
 
 
 def test_a_thousand_and_no_more(desk: AgentVersion, sam: Caller) -> None:
-    outcomes = sam.post(BATCH, {"tasks": [GOAL] * 1000}).json()["results"]
-    assert {one["status"] for one in outcomes} == {202}
-    assert AgentTask.objects.count() == len(outcomes) == 1000
+    outcomes = sam.post(BATCH, {"tasks": [GOAL] * 50 + [{}] * 950}).json()["results"]
+    assert [one["status"] for one in outcomes] == [202] * 50 + [422] * 950
+    assert AgentTask.objects.count() == 50
     assert "1000" in fields(problem(sam.post(BATCH, {"tasks": [GOAL] * 1001}), 422, "invalid"))["tasks"]
 
 

@@ -24,7 +24,7 @@ from tests.factories import (
 )
 from tests.processes import ROOT
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(900)]
 
 HERE = Path(__file__).parent
 

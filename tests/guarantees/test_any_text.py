@@ -52,7 +52,7 @@ ANY_JSON = st.recursive(
     max_leaves=8,
 )
 # The rows of all examples of one test are rolled back together: each looks only at the task that it made.
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 each_nasty_text = pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in NASTY.items()])
 

@@ -227,7 +227,7 @@ def test_whatever_happens_in_any_order_what_must_hold_holds(desk: Desk) -> None:
     run_state_machine_as_test(
         Desktop,
         settings=effort(
-            max_examples=12,
+            max_examples=effort().max_examples // 5,
             stateful_step_count=50,
             deadline=None,
             derandomize=True,

@@ -16,7 +16,7 @@ PRODUCTION = {
 SEND_A_HINT = "import django; django.setup(); from agents.engine.dispatch import hint; hint(); print('went on')"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_a_worker_ends_with_0_on_sigterm_and_signs_off(tmp_path: Path) -> None:
     settings = {**PRODUCTION, "DATABASE_URL": f"sqlite:///{tmp_path / 'worker.sqlite3'}", "COUNTERSIGN_SLOTS": "2"}
     assert run("manage.py", "migrate", "--verbosity", "0", **settings).returncode == 0

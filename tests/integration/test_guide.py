@@ -19,7 +19,7 @@ from agents.outgoing import signing
 from tests.conftest import CI
 from tests.processes import ROOT, Running, environment
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 GUIDE = (ROOT / "docs" / "api.md").read_text()
 STRIPS_TYPES = "--experimental-strip-types"
@@ -34,7 +34,7 @@ def settings_of_a_caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     """URL and KEY, as the guide's first step exports them, and where a key is made."""
     folder = tmp_path_factory.mktemp("guide")
     with Running("manage.py", "up", "--data-dir", str(folder), "--port", "0") as process:
-        process.wait_for("Ctrl-C", seconds=150)
+        process.wait_for("Ctrl-C")
         url = re.findall(r"http://\S+", process.said)[0].rstrip("/")
         yield environment(URL=url, KEY=make_key(folder), COUNTERSIGN_DATA=str(folder))
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.processes import Running, run
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(600)
 
 
 def up(folder: Path, *more: str) -> Running:

@@ -91,7 +91,7 @@ def test_killed_workers_leave_their_reservations_behind(desk: Desk, provider: Pr
     provider.play = kill
     for _ in range(3):
         workers.append(_worker_process(provider, settings))
-        workers[-1].wait(timeout=60)
+        workers[-1].wait(timeout=240)
     assert list(ModelCall.objects.values_list("status", "at_most")) == [("open", True)] * 3
     provider.play = lambda _: finish()
     lapse(*AgentTask.objects.all())
