@@ -3,6 +3,7 @@
 import http.cookiejar
 import os
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -10,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -135,27 +137,47 @@ def test_an_impossible_port_is_refused_in_one_sentence(tmp_path: Path, port: str
     assert len(refused.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_it_cleanly(tmp_path: Path, number: int) -> None:
-    with up(tmp_path) as process:
+@dataclass(frozen=True)
+class Stopped:
+    """What a first run left behind, after a person pressed Ctrl-C."""
+
+    folder: Path
+    code: int
+    said: str
+
+    def again(self, elsewhere: Path, *more: str) -> Running:
+        """Another run on a copy of its data."""
+        shutil.copytree(self.folder, elsewhere)
+        return up(elsewhere, *more)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    folder = tmp_path_factory.mktemp("stopped") / "data"
+    with up(folder) as process:
         process.wait_for("Ctrl-C")
-        code = process.stop(number)
-
-        assert code == 0
-        assert "Traceback" not in process.said
-        with sqlite3.connect(tmp_path / "countersign.sqlite3") as database:
-            (signed_off,) = database.execute(
-                "SELECT count(*) FROM agents_workerprocess WHERE stopped_at IS NOT NULL"
-            ).fetchone()
-        assert signed_off == 1
+        code = process.stop(signal.SIGINT)
+        return Stopped(folder, code, process.said)
 
 
-def test_without_the_demo_its_people_are_shut_out_and_one_new_person_can_sign_in(tmp_path: Path) -> None:
-    with up(tmp_path) as process:
-        process.wait_for("Ctrl-C")
-        demo = re.findall(r"^  (\S+) +password (\S+)", process.said, flags=re.MULTILINE)
-        process.stop(signal.SIGINT)
-    with up(tmp_path, "--no-demo") as process:
+def signed_off(folder: Path) -> int:
+    with sqlite3.connect(folder / "countersign.sqlite3") as database:
+        asked = "SELECT count(*) FROM agents_workerprocess WHERE stopped_at IS NOT NULL"
+        return int(database.execute(asked).fetchone()[0])
+
+
+def test_ctrl_c_stops_it_cleanly(stopped: Stopped) -> None:
+    assert stopped.code == 0
+    assert "Traceback" not in stopped.said
+    assert signed_off(stopped.folder) == 1
+
+
+def test_without_the_demo_its_people_are_shut_out_and_one_new_person_can_sign_in(
+    stopped: Stopped, tmp_path: Path
+) -> None:
+    demo = re.findall(r"^  (\S+) +password (\S+)", stopped.said, flags=re.MULTILINE)
+    assert demo
+    with stopped.again(tmp_path / "data", "--no-demo") as process:
         process.wait_for("Ctrl-C")
         address = re.findall(r"http://\S+", process.said)[0]
         (somebody,) = re.findall(r"^  (\S+) +password (\S+)", process.said, flags=re.MULTILINE)
@@ -165,14 +187,21 @@ def test_without_the_demo_its_people_are_shut_out_and_one_new_person_can_sign_in
             assert "/login/" in sign_in(address, username, password).open(f"{address}admin/").url
 
 
-def test_beyond_this_machine_the_known_passwords_do_not_work(tmp_path: Path) -> None:
-    with up(tmp_path, "--host", "0.0.0.0") as process:
+def test_beyond_this_machine_the_known_passwords_do_not_work_and_a_supervisor_stops_it_cleanly(
+    stopped: Stopped, tmp_path: Path
+) -> None:
+    with stopped.again(tmp_path / "data", "--host", "0.0.0.0") as process:
         process.wait_for("Ctrl-C")
         assert "plain HTTP" in process.said
         sign_ins = re.findall(r"^  (\S+) +password (\S+)", process.said, flags=re.MULTILINE)
 
         assert sign_ins
         assert all(len(password) >= 16 for _, password in sign_ins)
+
+        # A supervisor stops it by another signal, as cleanly.
+        assert process.stop(signal.SIGTERM) == 0
+        assert "Traceback" not in process.said
+    assert signed_off(tmp_path / "data") == 2
 
 
 def test_an_old_python_is_told_which_one_is_needed() -> None:
