@@ -23,7 +23,7 @@ class Stream:
     """A client of an event stream that reads one event after another."""
 
     def __init__(self, live_server: Any, who: Caller, url: str, **headers: str) -> None:
-        self.connection = http.client.HTTPConnection(live_server.url.removeprefix("http://"), timeout=30)
+        self.connection = http.client.HTTPConnection(live_server.url.removeprefix("http://"), timeout=120)
         self.connection.request("GET", url, headers=who.headers(headers))
         self.response = self.connection.getresponse()
 

@@ -15,7 +15,7 @@ def together(*runs: Callable[[], T]) -> list[T | Exception]:
     ready = threading.Barrier(len(runs))
 
     def run(one: Callable[[], T]) -> T | Exception:
-        ready.wait(timeout=30)
+        ready.wait(timeout=120)
         try:
             return one()
         except Exception as raised:

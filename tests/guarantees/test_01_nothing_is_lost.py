@@ -159,7 +159,7 @@ def _fill_the_pool(connections: int = 12) -> None:
     def borrow() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-            together.wait(30)
+            together.wait(120)
         connection.close()
 
     threads = [threading.Thread(target=borrow) for _ in range(connections)]

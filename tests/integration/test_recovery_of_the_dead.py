@@ -52,7 +52,7 @@ def test_the_tasks_of_a_killed_worker_go_on_without_waiting_for_their_leases(des
         sweeper.sweep()
         assert _held_by_the_living(task)
         other.process.send_signal(signal.SIGKILL)
-        other.process.wait(10)
+        other.process.wait(120)
         until(lambda: sweeper.sweep() or not _held_by_the_living(task), "the worker is known to be dead")
     gates.gate(what).open()
     assert desk.settle(task).status == TaskStatus.COMPLETE

@@ -38,7 +38,7 @@ def receiver() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             told.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
             if told.hold:
-                told.hold.wait(30)
+                told.hold.wait(120)
             status, headers = told.answers[0] if len(told.answers) == 1 else told.answers.pop(0)
             self.send_response(status)
             for name, value in {"Content-Length": "0", **headers}.items():

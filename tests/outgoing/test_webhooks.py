@@ -112,14 +112,14 @@ def test_an_event_that_commits_behind_the_reader_is_not_passed_over(endpoint: En
             with transaction.atomic():
                 submitted(by=owner)
                 slow_has_key.set()
-                assert fast_is_done.wait(30)
+                assert fast_is_done.wait(120)
         finally:
             connection.close()
 
     submitted(by=owner)
     thread = threading.Thread(target=slow)
     thread.start()
-    assert slow_has_key.wait(30)
+    assert slow_has_key.wait(120)
     fast = submitted(by=owner)
     # A transaction anywhere on the server may hold the reader back for a moment.
     told = list(sent())

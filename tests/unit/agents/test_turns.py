@@ -18,7 +18,7 @@ def test_no_more_work_at_once_than_have_a_turn_and_whoever_waits_leaves_it_to_an
             with lock:
                 inside -= 1
             with turns.waiting():
-                all_wait.wait(30)  # all of them at once, which would never be if one held its turn
+                all_wait.wait(120)  # all of them at once, which would never be if one held its turn
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -29,7 +29,7 @@ def test_no_more_work_at_once_than_have_a_turn_and_whoever_waits_leaves_it_to_an
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in threads)
     assert 1 <= most <= turns.AT_ONCE
 
