@@ -85,13 +85,14 @@ def _judge(story: Story, proposal: Proposal) -> Verdict:
     if proposal.name == "finish" and schema:
         problems = validate(schema, proposal.arguments["result"])
     said = proposal.arguments.get(TOLD.get(proposal.name, ""))
-    return judge_control(proposal.name, proposal.confidence, story.definition, problems, said, secrets_here())
+    by = story.handed_back.get("by", "")
+    return judge_control(proposal.name, proposal.confidence, story.definition, problems, said, secrets_here(), by)
 
 
 def _accept_plan(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
     change.event("plan.proposed", step=step.number, steps=len((step.arguments or {})["steps"]))
     if verdict.outcome == "review":
-        change.park(Parking(ParkedFor.PLAN, reasons_of(verdict), step))
+        change.park(Parking(ParkedFor.PLAN, reasons_of(verdict), step, evidence=_handed_back(story)))
     else:
         adopt_plan(change, step)
 
@@ -99,9 +100,15 @@ def _accept_plan(change: Change, story: Story, step: Step, verdict: Verdict) -> 
 def _accept_finish(change: Change, story: Story, step: Step, verdict: Verdict) -> None:
     result = (step.arguments or {})["result"]
     if verdict.outcome == "review":
-        change.park(Parking(ParkedFor.RESULT, reasons_of(verdict), step, evidence={"result": result}))
+        evidence = {"result": result} | _handed_back(story)
+        change.park(Parking(ParkedFor.RESULT, reasons_of(verdict), step, evidence=evidence))
     else:
         complete(change, step, result)
+
+
+def _handed_back(story: Story) -> dict[str, Any]:
+    """What the person said who gave the task back, for whoever looks whether the agent follows it."""
+    return {"handed_back": story.handed_back} if story.handed_back else {}
 
 
 def _accept_question(change: Change, story: Story, step: Step, verdict: Verdict) -> None:

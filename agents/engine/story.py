@@ -126,6 +126,12 @@ class Story:
         return bool(self.plan) and self.task.owner_id is None
 
     @property
+    def handed_back(self) -> dict[str, Any]:
+        """What was said with giving the task back, until a plan made since is in force; else nothing."""
+        said = [one for one in self.task.guidance if one["verb"] == "give_back"]
+        return said[-1] if said and self.task.plan_number <= said[-1]["after_step"] else {}
+
+    @property
     def plan_confidence(self) -> float:
         """What the proposer said of the plan in force as a whole; its steps are run on that."""
         found = (one.step.confidence for one in self.past if one.step.number == self.task.plan_number)
@@ -162,6 +168,7 @@ class Story:
             about={"inputs": self.task.inputs} | self._submitter,
             results=tuple((one.tool, one.result) for one in made if one.status == ActionStatus.SUCCEEDED),
             now=timezone.now(),
+            handed_back_by=self.handed_back.get("by", ""),
             call_sequence=tuple(action.call_digest for action in made),
             steps_without_news=self._steps_without_news(guided_after),
             plan_lengths=tuple(

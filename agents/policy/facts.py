@@ -57,5 +57,7 @@ class Facts:
     person approved since; None while the proposer has read nothing untrusted."""
     by_recipe: bool = False
     """Is the call in question a recipe's, which is the house's own plan and no model's?"""
+    handed_back_by: str = ""
+    """Who gave the task back with guidance, until a plan made since is in force; else empty."""
     secrets: frozenset[str] = frozenset()
     """Values that must not be said to anybody, whatever the call."""

@@ -11,6 +11,7 @@ from agents.policy.approvals import check_approvals
 from agents.policy.confidence import check_confidence
 from agents.policy.constraints import check_constraints
 from agents.policy.facts import Facts
+from agents.policy.handed_back import check_handed_back
 from agents.policy.limits import check_steps_left
 from agents.policy.loops import check_loops
 from agents.policy.repeats import call_digest, check_repeats
@@ -57,15 +58,19 @@ def judge_control(
     problems: Sequence[Problem] = (),
     said: Any = None,
     secrets: frozenset[str] = frozenset(),
+    handed_back_by: str = "",
 ) -> Verdict:
     """The verdict on `finish`, `ask` or `escalate`; of a plan, only what its confidence says.
 
     `problems` are what the agent's result schema has against a result. `said` is what would be told to the submitter:
-    a result that should not be is reviewed, and with a question like that the task is handed over.
+    a result that should not be is reviewed, and with a question like that the task is handed over. `handed_back_by`
+    is who waits for a plan that follows their guidance, as in `Facts`.
     """
     reasons = [Reason("schema.invalid", f"{name}: {problem}", "deny") for problem in problems]
     if name in JUDGED_BY_CONFIDENCE:
         reasons += check_confidence(confidence, definition.confidence)
+    if name == "finish":
+        reasons += check_handed_back("result", handed_back_by)
     if said is not None:
         reasons += check_saying(said, definition, secrets, "review" if name == "finish" else "hand_over")
     return Verdict.of(reasons)

@@ -10,6 +10,7 @@ from agents.definition import STEP_ID, AgentDefinition
 from agents.policy.allowed import check_allowed, check_denials
 from agents.policy.confidence import check_confidence
 from agents.policy.facts import Facts
+from agents.policy.handed_back import check_handed_back
 from agents.policy.limits import check_plan_length
 from agents.policy.loops import check_growth
 from agents.policy.verdict import Reason, Verdict
@@ -58,6 +59,7 @@ def _reasons(
         seen.add(identity)
     if definition.approve_plans:
         yield Reason("plan.approval", f"{definition.title} has its plans approved by a person.", "review")
+    yield from check_handed_back("plan", facts.handed_back_by)
     yield from check_confidence(confidence, definition.confidence)
 
 

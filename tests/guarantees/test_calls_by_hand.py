@@ -213,6 +213,25 @@ def test_the_next_plan_must_follow_what_the_person_did_and_says(desk: Desk) -> N
     check(desk.settle(task))
 
 
+def test_a_person_looks_whether_the_plan_after_a_hand_back_follows_what_was_said(desk: Desk) -> None:
+    task = desk.run("once_asked kettle")
+    desk.decide(task, Answer.TAKE_OVER)
+    desk.decide_and_settle(task, Answer.GIVE_BACK, comment="go on", summary="I called Ana.")
+
+    asked = desk.request(task)
+    assert (asked.kind, asked.reasons[0]["code"]) == (Kind.PLAN, "plan.after_hand_back")
+    said = asked.shown["evidence"]["handed_back"]
+    assert (said["by"], said["text"], said["summary"]) == (desk.reviewer.username, "go on", "I called Ana.")
+    desk.decide_and_settle(task, Answer.REJECT, comment="That is not what I said.")
+    desk.decide_and_settle(task, Answer.RESPOND, comment="go on")
+    assert desk.request(task).kind == Kind.PLAN, "a plan in the place of one that did not follow is looked at too"
+    desk.decide_and_settle(task, Answer.APPROVE)
+    assert desk.request(task).kind == Kind.ACTION
+    desk.decide_and_settle(task, Answer.APPROVE)
+    assert (task.status, len(effects(task))) == (TaskStatus.COMPLETE, 1)
+    check(task)
+
+
 def test_a_sleeping_worker_can_not_call_for_an_owner_who_gave_the_task_back(desk: Desk, owned: AgentTask) -> None:
     call(desk, owned, "once")
     asleep = leases.claim()

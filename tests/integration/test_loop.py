@@ -85,6 +85,8 @@ def test_a_task_that_is_given_back_is_planned_anew(desk: Desk) -> None:
     task = desk.run(f"once_asked {subject()}")
     desk.decide_and_settle(task, Answer.TAKE_OVER)
     desk.decide_and_settle(task, Answer.GIVE_BACK, comment="go on")
+    assert task.parked_for == Kind.PLAN
+    desk.decide_and_settle(task, Answer.APPROVE)
     assert task.parked_for == Kind.ACTION
     desk.decide_and_settle(task, Answer.APPROVE)
     assert (task.status, len(effects(task))) == (TaskStatus.COMPLETE, 1)
