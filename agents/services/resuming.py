@@ -335,7 +335,10 @@ def terminate(change: Change, why: str) -> None:
 
 
 def expire(change: Change, why: str) -> None:
-    """Nobody decided in time: a plan or call is rejected, and the agent learns so; anything else ends the task."""
+    """Nobody decided in time: a plan or call is rejected, and who proposed it learns so; anything else ends the task.
+
+    A task that somebody has taken over goes back to its owner, who alone ends it.
+    """
     match change.task.parked_for:
         case ParkedFor.PLAN:
             refuse_step(change, _open_step(change, StepKind.PLAN), "review.expired", why)
@@ -343,6 +346,9 @@ def expire(change: Change, why: str) -> None:
             action = _current(change, ActionStatus.AWAITING_REVIEW)
             change.move_action(action, ActionStatus.REJECTED)
             refuse_step(change, action.step, "review.expired", why)
+        case _ if change.task.owner_id is not None:
+            hand_on(change, why, {})
+            return
         case _:
             terminate(change, why)
     _go_on(change)

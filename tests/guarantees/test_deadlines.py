@@ -190,6 +190,43 @@ def test_what_ran_or_may_have_run_never_expires(goal: str, kind: Kind, timed: De
     assert request.due_at is not None
 
 
+@pytest.mark.parametrize(
+    ("tool", "kind"),
+    [("once_asked", Kind.ACTION), ("idempotent_asked", Kind.ACTION), ("look", Kind.LIMIT)],
+)
+def test_what_expires_in_a_task_that_was_taken_over_goes_back_to_its_owner(tool: str, kind: Kind, timed: Desk) -> None:
+    task = timed.run("Write a poem", agent="timed", max_steps=1 if kind == Kind.LIMIT else 12)
+    timed.decide(task, Answer.TAKE_OVER)
+    while timed.request(task).kind == Kind.TAKEOVER:
+        timed.decide(task, Answer.CALL, comment="Ana waits.", tool=tool, arguments={"what": subject()})
+        timed.settle(task)
+    assert timed.request(task).kind == kind
+    comes("expires_at")
+    keep_time()
+
+    owned = timed.request(timed.settle(task))
+    assert (owned.kind, task.owner, effects(task)) == (Kind.TAKEOVER, timed.reviewer, [])
+    assert "Nobody decided in time" in owned.reasons[0]["message"]
+    assert owned in decidable(timed.reviewer)
+    timed.decide(task, Answer.FINISH, result="Done by hand.")
+    assert AgentTask.objects.get(pk=task.pk).status == TaskStatus.COMPLETE
+    check(task)
+
+
+def test_an_owner_who_does_nothing_is_overdue_and_keeps_the_task(timed: Desk, head: User) -> None:
+    task = timed.run("Write a poem", agent="timed")
+    timed.decide(task, Answer.TAKE_OVER)
+    comes("due_at", "expires_at")
+    ReviewRequest.objects.update(expires_at=None)
+    keep_time()
+    request = timed.request(task)
+    assert (request.kind, request.assigned_group) == (Kind.TAKEOVER, "Heads")
+    timed.decide(task, Answer.TAKE_OVER, by=head)
+    task.refresh_from_db()
+    assert task.owner == head
+    check(task)
+
+
 def test_time_and_a_decision_at_the_same_moment_leave_one_truth(timed: Desk) -> None:
     tasks = [asked(timed, f"once_asked {subject()}") for _ in range(4)]
     for task in tasks:
