@@ -4,8 +4,10 @@ A line tells what was asked and shown, and what each person answered; rows that 
 line and lines without a row are findings.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Model
@@ -74,6 +76,7 @@ def compare(portion: Portion) -> Iterator[Finding]:
     requests = ReviewRequest.objects.filter(**portion.within("task_id")).order_by("pk")
     yield from _rows(requests, opened, "request", request_digest)
     yield from _states(portion)
+    yield from _whose(portion)
     decisions = Decision.objects.filter(**portion.within("request__task_id")).select_related("request").order_by("pk")
     yield from _rows(decisions.defer("request__shown"), decided, "decision", decision_digest)
 
@@ -106,6 +109,45 @@ def _states(portion: Portion) -> Iterator[Finding]:
             since = ", at another time" if status == told[0] else ""
             what = f"review request {pk} is {status}, and the journal tells that it is {told[0]}{since}"
             yield Finding(task, line.number if line else None, what)
+
+
+@dataclass
+class Whose:
+    """Whose a request is to answer, and what time brought it, as the lines of its journal tell."""
+
+    person: int | None = None
+    group: str = ""
+    reminded_at: datetime | None = None
+    escalated_at: datetime | None = None
+
+    def follow(self, line: Told) -> None:
+        match line.kind:
+            case "review.opened":
+                self.group = line.data.get("group", "")
+            case "review.delegated":
+                self.person, self.group = line.data.get("person"), line.data["group"]
+            case "review.given_up":
+                self.person = None
+            case "review.due_soon":
+                self.reminded_at = line.at
+            case "review.escalated":
+                self.person, self.group, self.escalated_at = None, line.data["group"], line.at
+
+
+def _whose(portion: Portion) -> Iterator[Finding]:
+    """A request went to somebody, or to another group with the right to approve it, only where a line tells so."""
+    told: dict[int, Whose] = defaultdict(Whose)
+    unknown = {line.task for line in portion.told if line.is_erased}
+    for line in portion.told:
+        if not line.is_erased:
+            told[line.data.get("request", 0)].follow(line)
+    rows = ReviewRequest.objects.filter(**portion.within("task_id")).order_by("pk")
+    fields = ("assigned_to", "assigned_group", "reminded_at", "escalated_at")
+    for pk, task, *now in rows.values_list("pk", "task_id", *fields).iterator(chunk_size=500):
+        wanted = astuple(told[pk])
+        wrong = [name for name, is_, was in zip(fields, now, wanted, strict=True) if is_ != was]
+        if wrong and task not in unknown:
+            yield Finding(task, None, f"review request {pk} is another's than the journal tells: {', '.join(wrong)}")
 
 
 def _task_of(row: Model) -> int:

@@ -48,14 +48,15 @@ def _look_again(pk: int, task: int, kind: str, is_time: Q, bring: Callable[[Chan
 
 def _remind(change: Change, request: ReviewRequest) -> None:
     _set(request, reminded_at=change.now)
-    change.event("review.due_soon", request=request.pk, due_at=_written(request.due_at))
+    change.event("review.due_soon", request=request.pk, kind=request.kind, due_at=_written(request.due_at))
     signals.request_due_soon.send(sender=ReviewRequest, request=request)
 
 
 def _escalate(change: Change, request: ReviewRequest) -> None:
     """To the other group, from whoever had it: they were to answer by now."""
     _set(request, escalated_at=change.now, assigned_to=None, assigned_group=request.escalate_to)
-    change.event("review.escalated", request=request.pk, group=request.escalate_to, due_at=_written(request.due_at))
+    told = {"request": request.pk, "kind": request.kind, "group": request.escalate_to}
+    change.event("review.escalated", **told, due_at=_written(request.due_at))
     if not people_who_may(request.task, request.escalate_to).exists():
         log.error("review.nobody_to_escalate_to", request=request.pk, group=request.escalate_to)
     signals.request_escalated.send(sender=ReviewRequest, request=request)

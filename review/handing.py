@@ -38,7 +38,8 @@ def delegate(request_id: int, person: User, to: User | Group, said: str = "") ->
             claimed_by=None, claimed_until=None, assigned_to=to_person, assigned_group=to_group
         )
         request.refresh_from_db()
-        change.event(DELEGATED, request=request.pk, to=str(to), text=text)
+        whose = {"person": to_person and to_person.pk, "group": to_group}
+        change.event(DELEGATED, request=request.pk, kind=request.kind, to=str(to), **whose, text=text)
         signals.request_delegated.send(sender=ReviewRequest, request=request)
     return request
 

@@ -62,6 +62,7 @@ def open_one(change: Change, parking: Parking, *, shown: dict[str, Any], **field
         "review.opened",
         request=request.pk,
         kind=request.kind,
+        group=request.assigned_group or None,
         reasons=parking.reasons,
         shown=shown_digest(request),
         record=request_digest(request),

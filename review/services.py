@@ -136,7 +136,18 @@ def look_up(request_id: int, person: User) -> services.Said:
 def release(request_id: int, person: User) -> None:
     """Gives a request back to the queue, whether it was claimed by this person or handed to them; else nothing."""
     ReviewRequest.objects.filter(pk=request_id, claimed_by=person).update(claimed_by=None, claimed_until=None)
-    ReviewRequest.objects.filter(pk=request_id, assigned_to=person).update(assigned_to=None)
+    request = readable(request_id, person)
+    if request.assigned_to_id == person.pk and request.status == RequestStatus.OPEN:
+        with on_task(request, person) as change:
+            _give_up(change, request, person)
+
+
+def _give_up(change: Change, request: ReviewRequest, person: User) -> None:
+    """It is nobody's again. A claim ends by itself and is no matter of record; whose it was to answer is."""
+    held = ReviewRequest.objects.filter(pk=request.pk, status=RequestStatus.OPEN)
+    held.filter(claimed_by=person).update(claimed_by=None, claimed_until=None)
+    if held.filter(assigned_to=person).update(assigned_to=None):
+        change.event("review.given_up", request=request.pk, kind=request.kind)
 
 
 def decide(
@@ -224,7 +235,7 @@ def _decide(
         record=decision_digest(decision),
     )
     if missing:
-        release(request.pk, person)  # It is the others' turn.
+        _give_up(change, request, person)  # It is the others' turn.
         return decision
     if not requests.close(request, RequestStatus.DECIDED, change):
         raise Stale("Somebody else decided this request a moment ago.")

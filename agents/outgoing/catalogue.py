@@ -35,8 +35,9 @@ def _action(status: ActionStatus, means: str) -> Told:
 
 _REVIEW: dict[str, Schema] = {
     "request": {"type": "integer", "description": "The id of the review request."},
-    "kind": {"type": "string", "enum": list(ParkedFor.values)},
+    "kind": {"type": "string", "enum": [*ParkedFor.values, "spot_check"]},
 }
+_DUE: Schema = {"type": "string", "format": "date-time", "description": "When it is, or was, to be answered."}
 
 CATALOGUE: dict[str, Told] = {
     told.kind: told
@@ -66,6 +67,18 @@ CATALOGUE: dict[str, Told] = {
         Told("review.opened", "People are asked something about the task.", _REVIEW),
         Told("review.decided", "A person decided.", _REVIEW),
         Told("review.withdrawn", "The task moved on, so nothing is to be decided any more.", _REVIEW),
+        Told("review.due_soon", "Nobody has decided yet, and it is due soon.", _REVIEW | {"due_at": _DUE}),
+        Told(
+            "review.delegated",
+            "Somebody handed it on, to a person or to a group.",
+            _REVIEW | {"group": {"type": "string", "description": "Empty where it went to a person."}},
+        ),
+        Told("review.given_up", "The person whose it was to answer gave it back to all.", _REVIEW),
+        Told(
+            "review.escalated",
+            "It was due, and went to another group.",
+            _REVIEW | {"group": {"type": "string"}, "due_at": _DUE},
+        ),
         Told("review.expired", "Nobody decided in time.", _REVIEW),
         Told(
             "limit.extended",

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from agents.audit import chain, checkpoints
@@ -19,7 +21,9 @@ from agents.errors import Refused
 from agents.models import AgentTask, AuditCheckpoint, TaskEvent
 from agents.outgoing.journal import Horizon
 from review.audit import compare
+from review.handing import delegate
 from review.models import Answer, Decision, RequestStatus, ReviewRequest
+from review.services import release
 from tests.desk.driving import Desk, kinds, subject
 
 
@@ -333,6 +337,38 @@ def test_a_request_closed_by_nobody_is_found(desk: Desk) -> None:
     ReviewRequest.objects.filter(task=task).update(status=RequestStatus.DECIDED, closed_at=task.created_at)
     (found,) = findings()
     assert "is decided, and the journal tells that it is open" in found.what
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"escalated_at": Now()}, "escalated_at"),
+        ({"reminded_at": Now()}, "reminded_at"),
+        ({"assigned_group": "Heads"}, "assigned_group"),
+        ({"assigned_to": None}, "assigned_to"),
+    ],
+)
+def test_a_request_that_went_to_others_without_a_line_is_found(
+    fields: dict[str, object], name: str, desk: Desk
+) -> None:
+    task = desk.run(f"once_asked {subject()}")
+    request = desk.request(task)
+    delegate(request.pk, desk.reviewer, desk.colleague)
+    assert findings() == []
+    ReviewRequest.objects.filter(pk=request.pk).update(**fields)
+    (found,) = findings()
+    assert (found.task, name in found.what) == (task.pk, True)
+
+
+def test_what_is_handed_on_and_given_back_is_on_record(desk: Desk) -> None:
+    desk.colleague.groups.add(group := Group.objects.create(name="Leads"))
+    request = desk.request(desk.run(f"once_asked {subject()}"))
+    for to in (group, desk.colleague):
+        delegate(request.pk, desk.reviewer, to)
+        assert findings() == []
+    release(request.pk, desk.colleague)
+    assert kinds(request.task)[-1] == "review.given_up"
+    assert findings() == []
 
 
 def test_the_command_names_what_it_finds_and_fails(desk: Desk) -> None:
