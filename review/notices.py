@@ -63,11 +63,20 @@ def is_needless(notice: Notice) -> bool:
         return True
     if person is None:
         return False
-    if notice.what == "delegated" and request.assigned_to_id not in (None, person.pk):
+    if not person.email or _is_others(request, person) or may_decide(request, person):
         return True
     if request.kind == Kind.TAKEOVER:
-        return not person.email or request.task.owner_id != person.pk
-    return not person.email or bool(may_decide(request, person) or may_approve(request, person))
+        is_handed_on = request.assigned_to_id is not None or bool(request.assigned_group)
+        return not is_handed_on and request.task.owner_id != person.pk
+    return bool(may_approve(request, person))
+
+
+def _is_others(request: ReviewRequest, person: User) -> bool:
+    """Was it handed to another person, or went it to a group that this one is not in?"""
+    if request.assigned_to_id is not None:
+        return request.assigned_to_id != person.pk
+    group = request.assigned_group
+    return bool(group) and not person.groups.filter(name=group).exists()
 
 
 def subject(notices: list[Notice]) -> str:

@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.core import mail
 from django.db.models.functions import Now
 from pytest_django import Settings
 
 from agents.outgoing import signing
 from review import post
-from review.models import Answer, ChatHook, Kind, Notice, Risk, Wish
+from review.deadlines import keep_time
+from review.handing import delegate
+from review.models import Answer, ChatHook, Kind, Notice, ReviewRequest, Risk, Wish
 from review.notices import due_at
 from tests.desk.driving import Desk
 from tests.integration.admin_pages import review_page, signed_in, text_of
@@ -109,6 +112,27 @@ def test_only_its_owner_hears_that_a_task_came_back_to_them(desk: Desk) -> None:
     post.take_out()
     assert [message.to for message in mail.outbox] == [[desk.reviewer.email]]
     assert desk.request(task).kind == Kind.TAKEOVER
+
+
+def test_what_went_to_a_person_or_a_group_is_told_to_them_alone(desk: Desk) -> None:
+    heads = Group.objects.create(name="Heads")
+    desk.colleague.groups.add(heads)
+    wish(desk.reviewer)
+    wish(desk.colleague)
+    request = desk.request(desk.run("once_asked kettle"))
+    post.take_out()
+    assert len(mail.outbox) == 2
+    mail.outbox.clear()
+
+    times = {"due_at": Now(), "remind_at": Now(), "escalate_to": "Heads"}
+    ReviewRequest.objects.filter(pk=request.pk).update(**times)
+    keep_time()
+    delegate(request.pk, desk.colleague, desk.reviewer)
+    delegate(request.pk, desk.colleague, heads)
+    post.take_out()
+
+    assert {message.to[0] for message in mail.outbox} == {desk.colleague.email}
+    assert any("overdue" in message.subject + message.body for message in mail.outbox)
 
 
 def test_a_mail_server_that_is_away_loses_nothing_and_stops_nobody(desk: Desk, settings: Settings) -> None:
