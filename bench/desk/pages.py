@@ -16,6 +16,7 @@ from agents.engine import leases
 from agents.models import AgentTask
 from agents.queue import claimable
 from agents.states import TaskStatus
+from review.models import RequestStatus, ReviewRequest
 
 Ask = Callable[[], Any]
 LIMITS = {"COUNTERSIGN_RUNNING_PER_SUBMITTER": 4, "COUNTERSIGN_RUNNING_PER_AGENT": 10_000}
@@ -48,12 +49,21 @@ def questions() -> dict[str, Ask]:
     some = finished.order_by("id").values_list("pk", flat=True)[500]
     parked = AgentTask.objects.filter(status=TaskStatus.NEEDS_REVIEW).values_list("pk", flat=True).first()
     tasks, queue = reverse("admin:agents_agenttask_changelist"), reverse("admin:review_reviewrequest_changelist")
+    asked = ReviewRequest.objects.filter(status=RequestStatus.OPEN, action__isnull=False).select_related("action")[0]
     api = reverse("api:tasks")
     return {
         "sweeper: claimable": lambda: list(claimable().values_list("pk", flat=True)[:500]),
         "claim": _claim,
         "claim, within limits": override_settings(**LIMITS)(_claim),
         "queue page": _page(boss, queue),
+        "queue, mine": _page(boss, f"{queue}?whose=mine"),
+        "queue, page 50": _page(boss, f"{queue}?p=50"),
+        "queue, words looked for": _page(boss, f"{queue}?q=order"),
+        "queue, its news": _page(boss, f"{reverse('admin:review_reviewrequest_news')}?seen=0"),
+        "calls of a tool together": _page(
+            boss, f"{reverse('admin:review_reviewrequest_together')}?tool={asked.action.tool}"
+        ),
+        "review page": _page(boss, reverse("admin:review_reviewrequest_change", args=[asked.pk])),
         "task list": _page(boss, tasks),
         "task list, complete": _page(boss, f"{tasks}?status__exact=complete"),
         "task list, page 10": _page(boss, f"{tasks}?p=10"),

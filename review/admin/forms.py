@@ -117,21 +117,26 @@ class ExtendForm(AnswerForm):
         return Given(comment=self.cleaned_data["comment"], steps=self.cleaned_data["steps"])
 
 
-class ExtendBudgetForm(AnswerForm):
-    """For a limit of money or tokens."""
+class ExtendTokensForm(AnswerForm):
+    """For a budget of tokens."""
 
     says = "The budget gets this much more, and the task goes on."
     comment_label = "Guidance for the agent"
     tone = "main"
     amount = forms.DecimalField(
-        label="How much more",
-        required=False,
-        min_value=0,
-        help_text="In dollars or tokens, as the limit is. Empty: what is suggested.",
+        label="How many more tokens", required=False, min_value=0, help_text="Empty: as many as are suggested."
     )
 
     def given(self) -> Given:
         return Given(comment=self.cleaned_data["comment"], amount=self.cleaned_data["amount"])
+
+
+class ExtendDollarsForm(ExtendTokensForm):
+    """For a budget of money."""
+
+    amount = forms.DecimalField(
+        label="How many more dollars", required=False, min_value=0, help_text="Empty: as many as are suggested."
+    )
 
 
 class ExtendDeadlineForm(AnswerForm):
@@ -264,8 +269,8 @@ def _form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
     """Results have a schema for some agents; limits are of steps, a budget or a deadline."""
     if answer == Answer.FINISH and asked.task.version.read().result_schema:
         return FinishWithJsonForm
-    if answer == Answer.EXTEND and budget_of(asked):
-        return ExtendBudgetForm
+    if answer == Answer.EXTEND and (reached := budget_of(asked)):
+        return ExtendDollarsForm if reached["unit"] == "dollars" else ExtendTokensForm
     if answer == Answer.EXTEND and deadline_asked(asked, Given()):
         return ExtendDeadlineForm
     return FORMS[answer]

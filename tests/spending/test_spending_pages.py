@@ -87,4 +87,16 @@ def test_the_review_of_a_budget_says_amounts_in_words_and_in_which_unit_to_exten
     said = text_of(signed_in(OperatorFactory(in_group="Operators")).get(page))
     assert "$0.2056 of $0.2900" in said
     assert "$0.2900 more" in said
-    assert "In dollars or tokens" in said
+    assert "How many more dollars" in said
+
+
+def test_the_review_of_a_limit_says_what_the_task_has_spent_whatever_it_is_that_ran_out():
+    budget = {"name": "all", "unit": "tokens", "used": "12000", "most": "13000", "needed": "2000", "suggested": "5000"}
+    deadline = {"was": "2026-11-20T12:00:00+00:00", "suggested": "2026-11-21T12:00:00+00:00"}
+    client = signed_in(OperatorFactory(in_group="Operators", is_superuser=True))
+    for evidence in ({"budget": budget}, {"deadline": deadline}, {"steps_taken": 3, "max_steps": 12}):
+        asked = ReviewRequestFactory(kind="limit", shown={"goal": "Think", "steps": [], "evidence": evidence})
+        made(task=asked.task)
+        said = text_of(client.get(reverse("admin:review_reviewrequest_change", args=[asked.pk])))
+        assert "This task has spent $0.0123 in 1 model call" in said
+        assert " of 12" in said
