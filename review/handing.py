@@ -19,6 +19,7 @@ from review.quorum import groups_that_approve, people_who_may
 from review.services import closed_as, held_by_other, may_decide, on_task, readable
 
 COMMENTED, DELEGATED, ESCALATED = "review.commented", "review.delegated", "review.escalated"
+GIVEN_UP = "review.given_up"
 
 
 def delegate(request_id: int, person: User, to: User | Group, said: str = "") -> ReviewRequest:
@@ -54,7 +55,7 @@ def comment(request_id: int, person: User, text: str) -> None:
 
 def said_about(request: ReviewRequest) -> list[TaskEvent]:
     """What was said about the task's requests, and to whom they went; what was erased stays away."""
-    kinds = (COMMENTED, DELEGATED, ESCALATED)
+    kinds = (COMMENTED, DELEGATED, ESCALATED, GIVEN_UP)
     lines = TaskEvent.objects.filter(task=request.task_id, kind__in=kinds).exclude(salt="")
     return list(lines.order_by("number"))
 

@@ -1,19 +1,27 @@
-"""What of the queue does a person look at? Whose it is, what is overdue, of which tool; each with its count."""
+"""The queue: what is open, by risk, due time and age; whose it is, what is overdue, of which tool, with counts."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
-from django.db.models import Q, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import BooleanField, ExpressionWrapper, OrderBy, Q, QuerySet
 from django.db.models.functions import Now
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+from django.utils.html import format_html
 
+from agents.admin.base import ReadOnlyAdmin, number_in
 from agents.admin.listing import Chip, chips, count_up_to
-from review.admin.reading import Person
+from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
+from review.admin.reading import ORDER, Person
 from review.models import RequestStatus, ReviewRequest
 from tools.registry import registry
 
 EVERYTHING = "all"
+KEYS = (("j", "The next row"), ("k", "The row before"), ("t", "Many calls together, where a tool is chosen"))
 WHOSE = {
     "mine": "Mine",
     "groups": "My groups'",
@@ -113,3 +121,125 @@ def whose_chips(changelist: ChangeList, request: HttpRequest) -> list[Chip]:
 def newest() -> int:
     """The key of the newest request there is: a page that has it has seen all."""
     return ReviewRequest.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+class QueuePages(ReadOnlyAdmin):
+    """The list of review requests, and its moving part."""
+
+    list_display = ("what", "how_risky", "kind", "agent", "submitter", "time_left", "age", "who")
+    list_display_links = ("what",)
+    list_filter = ("kind", "risk", "task__agent", ToolFilter, WhoseFilter, StatusFilter)
+    list_before_template = "countersign/review/queue.html"
+    list_select_related = ("task__agent", "task__submitted_by", "claimed_by", "assigned_to")
+    search_fields = ("title",)
+    search_help_text = "Words of question or goal, or #12"
+    nothing = "Nothing waits for a decision. What needs a person appears here."
+
+    def get_urls(self) -> list[URLPattern]:
+        news = path("news/", self.admin_site.admin_view(self.news_view), name="review_reviewrequest_news")
+        return [news, *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewRequest]:
+        is_mine = ExpressionWrapper(Q(task__submitted_by=request.user.pk), output_field=BooleanField())
+        return ReviewRequest.objects.defer("shown").annotate(is_mine=is_mine)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str | OrderBy, ...]:
+        """What is open by risk, due time and age; what is closed, the latest first."""
+        is_open = request.GET.get("status", RequestStatus.OPEN) == RequestStatus.OPEN
+        return ORDER if is_open else ("-id",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[ReviewRequest], search_term: str
+    ) -> tuple[QuerySet[ReviewRequest], bool]:
+        words = search_term.strip()
+        if not words:
+            return queryset, False
+        if words.startswith("#") and (number := number_in(words.removeprefix("#"))):
+            return queryset.filter(task=number), False
+        return queryset.filter(Q(title__icontains=words) | Q(task__goal__icontains=words)), False
+
+    def chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
+        return status_chips(changelist, request)
+
+    def whose_chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
+        return whose_chips(changelist, request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        extra: dict[str, Any] = {
+            "title": "Review queue",
+            "newest": newest(),
+            "tool": request.GET.get("tool", ""),
+            "keys": KEYS,
+        }
+        return super().changelist_view(request, extra | (extra_context or {}))
+
+    def news_view(self, request: HttpRequest) -> HttpResponse:
+        """The moving part of the queue: its counts, and whether requests came that the list does not show yet."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        seen = number_in(request.GET.get("seen")) or 0
+        shown = request.GET.copy()
+        shown.pop("seen", None)
+        request.GET = shown  # type: ignore[assignment]
+        changelist = self.get_changelist_instance(request)
+        came = changelist.get_queryset(request).filter(pk__gt=seen, status=RequestStatus.OPEN)
+        context = {"cl": changelist, "newest": seen, "came": count_up_to(came), "is_fragment": True}
+        response = TemplateResponse(request, "countersign/review/queue_live.html", context)
+        response["X-Countersign-Fragment"] = "1"
+        return response
+
+    @admin.display(description="What, and why it is asked")
+    def what(self, asked: ReviewRequest) -> str:
+        why = asked.reasons[0]["message"] if asked.reasons else ""
+        if why == asked.title:
+            why = asked.task.goal
+        if asked.is_mine:  # type: ignore[attr-defined]
+            why = "You submitted this task, so somebody else decides."
+        return format_html(
+            '<span class="cs-cell" dir="auto">{}</span><span class="cs-cell cs-why" dir="auto" title="{}">{}</span>',
+            one_line(asked.title),
+            visible(why[:1000]),
+            one_line(why),
+        )
+
+    @admin.display(description="Risk")
+    def how_risky(self, asked: ReviewRequest) -> str:
+        return format_html('<span class="cs-pill cs-{}">{}</span>', risk_tone(asked.risk), asked.get_risk_display())
+
+    @admin.display(description="Agent")
+    def agent(self, asked: ReviewRequest) -> str:
+        return asked.task.agent.title
+
+    @admin.display(description="Submitter")
+    def submitter(self, asked: ReviewRequest) -> str:
+        return asked.task.submitted_by.get_username()
+
+    @admin.display(description="Age")
+    def age(self, asked: ReviewRequest) -> str:
+        since = (asked.closed_at or timezone.now()) - asked.opened_at
+        return format_html(
+            '<time class="cs-nowrap" datetime="{}" title="{}">{}</time>',
+            asked.opened_at.isoformat(),
+            f"{asked.opened_at:%d %b %Y %H:%M:%S}",
+            in_short(since),
+        )
+
+    @admin.display(description="Due", empty_value="")
+    def time_left(self, asked: ReviewRequest) -> str:
+        if asked.due_at is None or asked.status != RequestStatus.OPEN:
+            return ""
+        left = asked.due_at - timezone.now()
+        late = left.total_seconds() < 0
+        return format_html(
+            '<time class="cs-nowrap{}" datetime="{}" title="{}">{}</time>',
+            " cs-late" if late else "",
+            asked.due_at.isoformat(),
+            f"{asked.due_at:%d %b %Y %H:%M}",
+            f"{in_short(abs(left))} late" if late else f"in {in_short(left)}",
+        )
+
+    @admin.display(description="Whose", empty_value="")
+    def who(self, asked: ReviewRequest) -> str:
+        if asked.claimed_by and asked.claimed_until and asked.claimed_until > timezone.now():
+            return f"{asked.claimed_by}, reading it"
+        return str(asked.assigned_to or asked.assigned_group or asked.approvers_group)

@@ -1,14 +1,12 @@
-"""The pages of review requests: the queue, one request, and the answers to it."""
+"""The page of one review request, and the answers to it. The queue is in `queue`, many at once in `batch`."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import BooleanField, ExpressionWrapper, OrderBy, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -17,19 +15,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from agents.admin.base import ReadOnlyAdmin, number_in, row_or_404
-from agents.admin.listing import Chip, count_up_to
+from agents.admin.base import row_or_404
 from agents.errors import Invalid, NotAllowed, Refused
 from agents.spending.totals import of_task
-from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
+from agents.templatetags.countersign import one_line
 from review import password, services
-from review.admin import queue
 from review.admin.batch import BatchPages
 from review.admin.forms import AnswerForm, CallForm, form_class
 from review.admin.handing import HandingPages
-from review.admin.queue import StatusFilter, ToolFilter, WhoseFilter
+from review.admin.queue import QueuePages
 from review.admin.reading import (
-    ORDER,
     claimed_by_other,
     next_open,
     read_review,
@@ -71,7 +66,6 @@ KEYS = {
 }
 """The key that goes to each answer: no kind of request takes two answers with the same."""
 OTHER_KEYS = (("c", "Comment"), ("d", "Hand it to somebody else"), ("m", "Claim or release"), ("n", "The next one"))
-QUEUE_KEYS = (("j", "The next row"), ("k", "The row before"), ("t", "Many calls together, where a tool is chosen"))
 
 
 @dataclass(frozen=True)
@@ -85,125 +79,7 @@ class Call:
 
 
 @admin.register(ReviewRequest)
-class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: ignore[misc]
-    list_display = ("what", "how_risky", "kind", "agent", "submitter", "time_left", "age", "who")
-    list_display_links = ("what",)
-    list_filter = ("kind", "risk", "task__agent", ToolFilter, WhoseFilter, StatusFilter)
-    list_before_template = "countersign/review/queue.html"
-    list_select_related = ("task__agent", "task__submitted_by", "claimed_by", "assigned_to")
-    search_fields = ("title",)
-    search_help_text = "Words of question or goal, or #12"
-    nothing = "Nothing waits for a decision. What needs a person appears here."
-
-    # --- The queue
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewRequest]:
-        is_mine = ExpressionWrapper(Q(task__submitted_by=request.user.pk), output_field=BooleanField())
-        return ReviewRequest.objects.defer("shown").annotate(is_mine=is_mine)
-
-    def get_ordering(self, request: HttpRequest) -> tuple[str | OrderBy, ...]:
-        """What is open by risk, due time and age; what is closed, the latest first."""
-        is_open = request.GET.get("status", RequestStatus.OPEN) == RequestStatus.OPEN
-        return ORDER if is_open else ("-id",)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[ReviewRequest], search_term: str
-    ) -> tuple[QuerySet[ReviewRequest], bool]:
-        words = search_term.strip()
-        if not words:
-            return queryset, False
-        if words.startswith("#") and (number := number_in(words.removeprefix("#"))):
-            return queryset.filter(task=number), False
-        return queryset.filter(Q(title__icontains=words) | Q(task__goal__icontains=words)), False
-
-    def chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
-        return queue.status_chips(changelist, request)
-
-    def whose_chips(self, changelist: ChangeList, request: HttpRequest) -> list[Chip]:
-        return queue.whose_chips(changelist, request)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        extra: dict[str, Any] = {
-            "title": "Review queue",
-            "newest": queue.newest(),
-            "tool": request.GET.get("tool", ""),
-            "keys": QUEUE_KEYS,
-        }
-        return super().changelist_view(request, extra | (extra_context or {}))
-
-    def news_view(self, request: HttpRequest) -> HttpResponse:
-        """The moving part of the queue: its counts, and whether requests came that the list does not show yet."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        seen = number_in(request.GET.get("seen")) or 0
-        shown = request.GET.copy()
-        shown.pop("seen", None)
-        request.GET = shown  # type: ignore[assignment]
-        changelist = self.get_changelist_instance(request)
-        came = changelist.get_queryset(request).filter(pk__gt=seen, status=RequestStatus.OPEN)
-        context = {"cl": changelist, "newest": seen, "came": count_up_to(came), "is_fragment": True}
-        response = TemplateResponse(request, "countersign/review/queue_live.html", context)
-        response["X-Countersign-Fragment"] = "1"
-        return response
-
-    @admin.display(description="What, and why it is asked")
-    def what(self, asked: ReviewRequest) -> str:
-        why = asked.reasons[0]["message"] if asked.reasons else ""
-        if why == asked.title:
-            why = asked.task.goal
-        if asked.is_mine:  # type: ignore[attr-defined]
-            why = "You submitted this task, so somebody else decides."
-        return format_html(
-            '<span class="cs-cell" dir="auto">{}</span><span class="cs-cell cs-why" dir="auto" title="{}">{}</span>',
-            one_line(asked.title),
-            visible(why[:1000]),
-            one_line(why),
-        )
-
-    @admin.display(description="Risk")
-    def how_risky(self, asked: ReviewRequest) -> str:
-        return format_html('<span class="cs-pill cs-{}">{}</span>', risk_tone(asked.risk), asked.get_risk_display())
-
-    @admin.display(description="Agent")
-    def agent(self, asked: ReviewRequest) -> str:
-        return asked.task.agent.title
-
-    @admin.display(description="Submitter")
-    def submitter(self, asked: ReviewRequest) -> str:
-        return asked.task.submitted_by.get_username()
-
-    @admin.display(description="Age")
-    def age(self, asked: ReviewRequest) -> str:
-        since = (asked.closed_at or timezone.now()) - asked.opened_at
-        return format_html(
-            '<time class="cs-nowrap" datetime="{}" title="{}">{}</time>',
-            asked.opened_at.isoformat(),
-            f"{asked.opened_at:%d %b %Y %H:%M:%S}",
-            in_short(since),
-        )
-
-    @admin.display(description="Due", empty_value="")
-    def time_left(self, asked: ReviewRequest) -> str:
-        if asked.due_at is None or asked.status != RequestStatus.OPEN:
-            return ""
-        left = asked.due_at - timezone.now()
-        late = left.total_seconds() < 0
-        return format_html(
-            '<time class="cs-nowrap{}" datetime="{}" title="{}">{}</time>',
-            " cs-late" if late else "",
-            asked.due_at.isoformat(),
-            f"{asked.due_at:%d %b %Y %H:%M}",
-            f"{in_short(abs(left))} late" if late else f"in {in_short(left)}",
-        )
-
-    @admin.display(description="Whose", empty_value="")
-    def who(self, asked: ReviewRequest) -> str:
-        if asked.claimed_by and asked.claimed_until and asked.claimed_until > timezone.now():
-            return f"{asked.claimed_by}, reading it"
-        return str(asked.assigned_to or asked.assigned_group or asked.approvers_group)
-
-    # --- The pages
-
+class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[misc]
     def get_urls(self) -> list[URLPattern]:
         def posted(view: Any, address: str, name: str) -> URLPattern:
             return path(f"<int:pk>/{address}", self.admin_site.admin_view(require_POST(view)), name=name)
@@ -216,7 +92,6 @@ class ReviewRequestAdmin(HandingPages, BatchPages, ReadOnlyAdmin):  # type: igno
             posted(self.call_view, "call/", "review_reviewrequest_call"),
             posted(self.decide_view, "decide/<str:answer>/", "review_reviewrequest_decide"),
             path("<int:pk>/next/", self.admin_site.admin_view(self.next_view), name="review_reviewrequest_next"),
-            path("news/", self.admin_site.admin_view(self.news_view), name="review_reviewrequest_news"),
             path("escalations/", self.admin_site.admin_view(self.escalations_view), name="review_escalations"),
             *super().get_urls(),
         ]

@@ -115,10 +115,12 @@ def test_a_request_is_handed_on_and_talked_about_on_its_page(desk: Desk):
     client.post(address(request, "delegate"), {"to": f"person:{desk.colleague.pk}", "comment": "You know Ana."})
 
     page = signed_in(desk.colleague).get(review_page(request))
-    assert "This was handed to you." in text_of(page)
+    assert "This was handed to you. Give it back to all" in text_of(page)
     assert "You know Ana." in text_of(page)
     assert "The kettle was &lt;b&gt;new&lt;/b&gt;." in page.content.decode()
     assert f"handed to {desk.colleague}" in text_of(client.get(review_page(request)))
+    signed_in(desk.colleague).post(address(request, "release"))
+    assert f"{desk.colleague} gave it back to all" in text_of(client.get(review_page(request)))
 
 
 def test_what_can_not_be_handed_on_is_told_at_the_field_and_keeps_what_was_typed(desk: Desk):

@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable
 
 import pytest
+from django.contrib.auth.models import Group, Permission
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from agents import services
 from agents.errors import NotAllowed
 from agents.models import Action, AgentTask
 from agents.versions import publish
@@ -326,6 +329,74 @@ def test_a_decision_on_a_request_that_somebody_decided_is_refused_and_shows_by_w
     assert "decided already" in text_of(late)
     assert str(desk.colleague) in text_of(late)
     assert "No, wait." in text_of(late)
+
+
+def changes_meanwhile(desk: Desk, request: ReviewRequest, what: str) -> None:
+    """What happens between the moment that a page is opened and the moment that its form is sent."""
+    row = ReviewRequest.objects.filter(pk=request.pk)
+    match what:
+        case "another question":
+            row.update(digest="0" * 64)
+        case "withdrawn":
+            services.cancel(request.task_id, by=desk.submitter)
+        case "no permission":
+            desk.reviewer.groups.clear()
+        case "claim of another":
+            claim(request.pk, desk.reviewer)
+            row.update(claimed_until=Now())
+            claim(request.pk, desk.colleague)
+        case "expired":
+            row.update(expires_at=Now())
+        case "sent before":
+            desk.decide(request.task, Answer.REJECT, comment="Ask Ana first.")
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("another question", "What you saw is not what is asked now. Nothing was decided; look at the page again."),
+        ("withdrawn", "This request was withdrawn: the task moved on, so there is nothing to decide."),
+        ("no permission", ""),
+        ("claim of another", "{colleague} is looking at this request until"),
+        ("expired", "This request expired at"),
+        ("sent before", "This request is decided already: reject by {reviewer}."),
+    ],
+)
+def test_a_form_that_comes_too_late_gets_one_sentence_and_changes_nothing(what: str, sentence: str, desk: Desk):
+    request = parked(desk, "action")
+    client = signed_in(desk.reviewer)
+    page = client.get(review_page(request))
+    typed = {"digest": page.context["asked"].digest, "comment": "A long and thoughtful answer."}
+    changes_meanwhile(desk, request, what)
+    before = state_of(request)
+
+    for answer in ("approve", "reject", "take_over", "terminate"):
+        late = client.post(decide_address(request, answer), typed)
+        assert late.status_code == (403 if what == "no permission" else 409)
+        if sentence:
+            said = sentence.format(colleague=desk.colleague, reviewer=desk.reviewer)
+            assert text_of(late).count(said) == 1
+            assert "A long and thoughtful answer." in late.content.decode()
+    assert state_of(request) == before
+
+
+def state_of(request: ReviewRequest) -> list[object]:
+    """Everything that an answer may change."""
+    rows = (AgentTask.objects.filter(pk=request.task_id), ReviewRequest.objects.all(), Decision.objects.all())
+    return [list(one.order_by("pk").values()) for one in rows]
+
+
+def test_who_has_lost_the_right_to_decide_is_told_so(desk: Desk):
+    request = parked(desk, "action")
+    client = signed_in(desk.reviewer)
+    desk.reviewer.groups.set([Group.objects.get(name="Operators")])
+    desk.reviewer.user_permissions.set(Permission.objects.filter(codename="view_reviewrequest"))
+
+    late = client.post(decide_address(request, "approve"), {"digest": request.digest, "comment": "Fine."})
+
+    assert (late.status_code, Decision.objects.exists()) == (403, False)
+    assert text_of(late).count("You don't have the permission to decide review requests.") == 1
+    assert "Fine." in late.content.decode()
 
 
 def test_an_answer_that_the_kind_does_not_take_is_not_found(desk: Desk):
