@@ -73,12 +73,12 @@ def browser(chromium: str) -> Iterator[Browser]:
         browser.close()
 
 
-SignIn = Callable[..., Page]
+OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
-def sign_in(browser: Browser, shop: Shop) -> Iterator[SignIn]:
-    """Opens a browser of its own for a person, signed in through the form.
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Opens a browser of its own, with an empty page.
 
     Whatever a page complains about in its console fails the test: a script that its content security policy stopped,
     an error that nobody caught, a file that is not there.
@@ -86,7 +86,7 @@ def sign_in(browser: Browser, shop: Shop) -> Iterator[SignIn]:
     contexts = []
     complaints: list[str] = []
 
-    def open_for(person: str, width: int = 1280, colours: str = "light") -> Page:
+    def open_one(width: int = 1280, colours: str = "light") -> Page:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=colours)  # type: ignore[arg-type]
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
@@ -101,6 +101,23 @@ def sign_in(browser: Browser, shop: Shop) -> Iterator[SignIn]:
             ),
         )
         page.on("dialog", lambda dialog: complaints.append(f"{page.url}: a dialog said {dialog.message}"))
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+SignIn = Callable[..., Page]
+
+
+@pytest.fixture
+def sign_in(open_page: OpenPage, shop: Shop) -> SignIn:
+    """Opens a browser of its own for a person, signed in through the form."""
+
+    def open_for(person: str, width: int = 1280, colours: str = "light") -> Page:
+        page = open_page(width, colours)
         page.goto(f"{shop.address}/admin/login/")
         page.get_by_label("Username").fill(person)
         page.get_by_label("Password").fill(person)
@@ -108,10 +125,7 @@ def sign_in(browser: Browser, shop: Shop) -> Iterator[SignIn]:
         page.get_by_role("heading", name="Front page").wait_for()
         return page
 
-    yield open_for
-    for context in contexts:
-        context.close()
-    assert not complaints
+    return open_for
 
 
 @pytest.fixture
