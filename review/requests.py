@@ -100,17 +100,21 @@ def _title(task: AgentTask, parking: Parking) -> str:
         case ParkedFor.IN_DOUBT if action:
             return f"Did this happen? {action.sentence}"
         case ParkedFor.PLAN:
-            return "Approve the plan"
+            return f"May it go by this plan? {_about(task)}"
         case ParkedFor.LIMIT if "budget" in parking.evidence:
             return f"The budget of {parking.evidence['budget']['name']} is reached: extend?"
         case ParkedFor.LIMIT if "deadline" in parking.evidence:
-            return "The deadline has passed: extend?"
+            return f"The deadline has passed: extend? {_about(task)}"
         case ParkedFor.LIMIT:
-            return f"{task.steps_taken} of {task.max_steps} steps are used: extend?"
+            return f"{task.steps_taken} of {task.max_steps} steps are used: extend? {_about(task)}"
         case ParkedFor.TAKEOVER:
-            return f"Taken over by {task.owner}"
+            return f"Taken over by {task.owner}: {_about(task)}"
         case _:
-            return f"The agent needs a person: {shorten(task.goal, 160, placeholder=' …')}"
+            return f"The agent needs a person: {_about(task)}"
+
+
+def _about(task: AgentTask) -> str:
+    return shorten(task.goal, 160, placeholder=" …")
 
 
 def _times(change: Change, parking: Parking, action: Action | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 
 from agents.admin.forms import RefusableForm, VerbatimField
-from review.models import Answer, ReviewRequest
+from review.models import Answer, Kind, ReviewRequest
 from review.services import Given, budget_of, deadline_asked, wants_password
 
 
@@ -57,6 +57,11 @@ class WithPassword(forms.Form):
 
 class ApproveForm(AnswerForm):
     says = "It runs with exactly these arguments."
+    tone = "main"
+
+
+class ApprovePlanForm(AnswerForm):
+    says = "The agent goes by this plan. No call in it is approved: what is risky is asked for again."
     tone = "main"
 
 
@@ -267,6 +272,8 @@ def form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
 
 def _form_class(answer: str, asked: ReviewRequest) -> type[AnswerForm]:
     """Results have a schema for some agents; limits are of steps, a budget or a deadline."""
+    if answer == Answer.APPROVE and asked.kind == Kind.PLAN:
+        return ApprovePlanForm
     if answer == Answer.FINISH and asked.task.version.read().result_schema:
         return FinishWithJsonForm
     if answer == Answer.EXTEND and (reached := budget_of(asked)):

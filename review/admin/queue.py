@@ -241,5 +241,6 @@ class QueuePages(ReadOnlyAdmin):
     @admin.display(description="Whose", empty_value="")
     def who(self, asked: ReviewRequest) -> str:
         if asked.claimed_by and asked.claimed_until and asked.claimed_until > timezone.now():
-            return f"{asked.claimed_by}, reading it"
-        return str(asked.assigned_to or asked.assigned_group or asked.approvers_group)
+            return format_html("<span>{}, reading it</span>", asked.claimed_by)
+        whose = asked.assigned_to or asked.assigned_group or asked.approvers_group
+        return format_html("<span>{}</span>", whose) if whose else ""

@@ -156,6 +156,8 @@ def tool_by_name(request: ReviewRequest, name: str) -> Tool | None:
 def _question(request: ReviewRequest, evidence: dict[str, Any]) -> str:
     if request.kind == Kind.RESULT and request.action_id is None:
         return "This is the agent's result, before anybody reads it"
+    if request.kind == Kind.ACTION and request.status != RequestStatus.OPEN:
+        return "This was asked"
     return QUESTIONS[Kind(request.kind)]
 
 

@@ -92,11 +92,13 @@
     if (event.defaultPrevented || event.target.method !== "post") return;
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "yes";
+    event.submitter?.setAttribute("aria-busy", "true");
   });
 
   // Back from the next page, a form may be sent anew.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+    for (const button of document.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
   });
 
   // --- The YAML editor: numbers beside the lines, and a way to the wrong ones --------------------------------

@@ -103,4 +103,4 @@ def test_a_call_is_changed_and_one_in_doubt_looked_up_with_the_keyboard_alone(
     open_review(reviewer, live_server, parked(desk, "in_doubt"))
     tab_to(reviewer, "#look-up")
     reviewer.keyboard.press("Enter")
-    expect(reviewer.locator("#looked-up")).to_contain_text("this is what it reads back now")
+    expect(reviewer.locator("#looked-up")).to_contain_text("These are its checks, made now")

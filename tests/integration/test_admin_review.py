@@ -542,7 +542,7 @@ def test_what_the_tools_system_says_of_a_call_in_doubt_is_asked_on_a_button(desk
         request = desk.request(task)
         address = reverse("admin:review_reviewrequest_look_up", args=[request.pk])
         looked = text_of(signed_in(desk.reviewer).post(address))
-        assert "this is what it reads back now" in looked
+        assert "These are its checks, made now" in looked
         assert entries in looked
         assert task.events.filter(kind="action.looked_up").count() == 1
         assert len(effects(task)) <= 1
