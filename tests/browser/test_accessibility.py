@@ -30,6 +30,8 @@ pytestmark = pytest.mark.browser
 
 SERIOUS = frozenset({"serious", "critical"})
 FOLDER = os.environ.get("COUNTERSIGN_SCREENSHOTS")
+MENU, HEAD = 288, 66
+"""How wide and how high the parts of the screen are that every page has."""
 
 
 def faults(page: Page) -> list[str]:
@@ -43,15 +45,17 @@ def faults(page: Page) -> list[str]:
     ]
 
 
-def picture(page: Page, name: str) -> None:
-    """The whole page, as on a screen that is tall enough; what stays at the edge of a screen is in its place then."""
-    if FOLDER:
-        size = page.viewport_size
-        assert size is not None
-        tall = page.evaluate("document.documentElement.scrollHeight")
-        page.set_viewport_size({"width": size["width"], "height": max(tall, 600)})
-        page.screenshot(path=Path(FOLDER, f"{name}.png"))
-        page.set_viewport_size(size)
+def picture(page: Page, name: str, tall: int = 1000) -> None:
+    """The page beside its menu, from its top, as on a screen on which all of it is seen at once."""
+    size = page.viewport_size
+    if not FOLDER or size is None:
+        return
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(height, 600)})
+    left, top = (MENU if size["width"] > 1000 else 0), HEAD
+    clip = {"x": left, "y": top, "width": size["width"] - left, "height": min(height - top, tall)}
+    page.screenshot(path=Path(FOLDER, f"{name}.png"), clip=clip)  # type: ignore[arg-type]
+    page.set_viewport_size(size)
 
 
 @dataclass(frozen=True)

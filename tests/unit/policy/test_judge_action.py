@@ -127,6 +127,11 @@ def test_where_plans_need_approval_an_effect_without_a_plan_is_reviewed():
     assert judge(agent=careful, plan_tools=frozenset({"pay"})).outcome == "allow"
 
 
+def test_after_a_hand_back_an_effect_without_a_plan_is_reviewed():
+    assert codes(judge(handed_back_by="rita")) == ["scope.no_plan"]
+    assert judge(handed_back_by="rita", plan_tools=frozenset({"pay"})).outcome == "allow"
+
+
 def test_a_rejected_call_is_denied_until_a_person_gave_guidance_then_reviewed():
     rejected = frozenset({CALL})
     assert codes(judge(rejected_calls=rejected)) == ["repeat.rejected"]

@@ -76,6 +76,14 @@ def test_a_plan_is_reviewed_where_plans_need_approval():
     assert codes(judge(step(), agent=definition(approve_plans=True))) == ["plan.approval"]
 
 
+def test_after_a_hand_back_a_plan_is_reviewed_and_so_is_a_result():
+    verdict = judge(step(), handed_back_by="rita")
+    assert (verdict.outcome, codes(verdict)) == ("review", ["plan.after_hand_back"])
+    assert "rita gave the task back" in verdict.message()
+    told = [judge_control(name, 1.0, definition(), handed_back_by="rita") for name in ("finish", "ask", "escalate")]
+    assert [one.outcome for one in told] == ["review", "allow", "allow"]
+
+
 def test_a_plan_with_what_is_switched_off_is_denied():
     assert codes(judge(step(), denials=(Denial("pay", "closed"),))) == ["denied.now"]
 
