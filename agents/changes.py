@@ -5,14 +5,14 @@ caller believes (its fencing token, its status); if not, nothing happens and the
 through the transition tables, and each writes its line in the journal in the same transaction.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Model, Q
 from django.db.models.functions import Now
 
 from agents import rows, signals, tallies
@@ -32,6 +32,7 @@ from agents.states import (
 )
 from agents.storable import storable, storable_text
 
+Row = TypeVar("Row", bound=Model)
 UNSETTLED = (ActionStatus.STARTED, ActionStatus.IN_DOUBT)
 """What fails from there without a result did not happen."""
 
@@ -52,10 +53,10 @@ class Parking:
 class Change:
     """One transaction on one task whose row is locked. Made by `changing`, never by hand.
 
-    New rows and the task's own fields are written together when the block ends, or when somebody needs their keys.
+    New rows and the task's own fields are written together when the block ends, or when others must find them.
     """
 
-    def __init__(self, task: AgentTask, now: datetime, actor: str) -> None:
+    def __init__(self, task: AgentTask, now: datetime, actor: str, keys: dict[type[Model], int] | None = None) -> None:
         self.task = task
         self.now = now
         """The database's clock."""
@@ -64,6 +65,8 @@ class Change:
         """The steps that this change adds."""
         self.actions: list[Action] = []
         """The actions that this change adds."""
+        self._keys = keys or {}
+        """A key for a new row of each kind, where the database gives keys before the INSERT."""
         self._fields: dict[str, Any] = {}
         self._events: list[tuple[TaskEvent, dict[str, Any]]] = []
 
@@ -149,7 +152,7 @@ class Change:
         """Records the next step and counts it. The database refuses one beyond the limit."""
         number = self.task.steps_taken + 1
         self.set(steps_taken=number, by_hand=None, lapses=0, unanswered=0, unanswered_since=None)
-        step = Step(task=self.task, number=number, created_at=self.now, **fields)
+        step = Step(pk=self._keys.pop(Step, None), task=self.task, number=number, created_at=self.now, **fields)
         self.steps.append(step)
         return step
 
@@ -163,8 +166,9 @@ class Change:
 
     def add_action(self, step: Step, **fields: Any) -> Action:
         """Records an action of this step and makes it the task's current one."""
-        number = 1 if step.pk is None else step.actions.count() + 1
-        action = Action(task=self.task, step=step, number=number, created_at=self.now, **fields)
+        number = 1 if step._state.adding else step.actions.count() + 1
+        key = self._keys.pop(Action, None)
+        action = Action(pk=key, task=self.task, step=step, number=number, created_at=self.now, **fields)
         self.actions.append(action)
         self.set(current_action=action)
         self.event(f"action.{action.status}", action=action, tool=action.tool, step=step.number)
@@ -194,28 +198,28 @@ class Change:
 
     def write_rows(self) -> None:
         """Inserts the new steps and actions, so that other rows can point at them."""
-        rows.insert(step for step in self.steps if step.pk is None)
-        new = [action for action in self.actions if action.pk is None]
+        rows.insert(_new(self.steps))
+        new = _new(self.actions)
         for action in new:
             action.step = action.step  # takes the key that the step has by now
         rows.insert(new)
 
     def write(self) -> None:
         """Writes everything. The journal's new head is a field of the task like any other: it costs no statement."""
-        self.write_rows()
+        if any(row.pk is None for row in (*self.steps, *self.actions)):
+            self.write_rows()
         if "current_action" in self._fields:
             self.set(current_action=self.task.current_action)
         for event, data in self._events:
             event.data = storable({key: getattr(value, "pk", value) for key, value in data.items()})
-        if self._events:
-            self.set(journal_head=chain.add_links((event for event, _ in self._events), self.task.journal_head))
-        if self._fields:
-            rows.update(AgentTask, self.task.pk, {}, **self._fields)
-        rows.insert(event for event, _ in self._events)
+        events = [event for event, _ in self._events]
+        if events:
+            self.set(journal_head=chain.add_links(events, self.task.journal_head))
+        rows.write((_new(self.steps), _new(self.actions), events), AgentTask, self.task.pk, self._fields)
 
     def _update(self, row: Step | Action, before: dict[str, Any], **fields: Any) -> None:
         """The conditional UPDATE of a row under the task's lock; a row that is not written yet is just changed."""
-        if row.pk is not None and rows.update(type(row), row.pk, before, **fields) is None:
+        if not row._state.adding and rows.update(type(row), row.pk, before, **fields) is None:
             raise Stale(f"{row} changed meanwhile.")
         for name, value in fields.items():
             setattr(row, name, value)
@@ -249,15 +253,20 @@ def changing_known(known: AgentTask, before: dict[str, Any], *, actor: str, **to
     Raises Stale as `changing` does.
     """
     with transaction.atomic(savepoint=False):
-        found = rows.update(AgentTask, known.pk, before, (*_READ_AGAIN, rows.NOW), **touch)
+        new = {model: key for model in (Step, Action) if (key := rows.next_key(model))}
+        found = rows.update(AgentTask, known.pk, before, (rows.NOW, *_READ_AGAIN, *new.values()), **touch)
         if found is None:
             raise _stale(known.pk)
-        *read, now = found
+        now, read, keys = found[0], found[1 : 1 + len(_READ_AGAIN)], found[1 + len(_READ_AGAIN) :]
         for name, value in (*touch.items(), *zip(_READ_AGAIN, read, strict=True)):
             setattr(known, name, value)
-        change = Change(known, now, storable_text(actor))
+        change = Change(known, now, storable_text(actor), dict(zip(new, keys, strict=True)))
         yield change
         change.write()
+
+
+def _new(added: Sequence[Row]) -> list[Row]:
+    return [row for row in added if row._state.adding]
 
 
 def _stale(task_id: int) -> Stale:

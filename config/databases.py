@@ -60,6 +60,8 @@ def _postgresql(url: str) -> dict[str, Any]:
             "keepalives_interval": 5,
             "keepalives_count": 4,
             "tcp_user_timeout": 30_000,
+            # For statements that agents.rows sends; so often they come before the server keeps them prepared.
+            "prepare_threshold": 5,
             **parsed.get("OPTIONS", {}),
             "options": f"-c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}",
             "pool": {

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-AT_ONCE = 8
+AT_ONCE = 2
 """More than one, since a database takes its time; a few, since Python runs one thread at a time."""
 
 _turns = threading.Semaphore(AT_ONCE)

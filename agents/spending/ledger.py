@@ -1,12 +1,12 @@
 """Who writes down what models are asked? One row for each call, before it is made; settled after it.
 
-Opening a call is one transaction: the provider's pace, the budgets and the row together, or nothing of them. Settling
+Opening a call is one transaction: the budgets, the provider's pace and the row together, or nothing of them. Settling
 is another one. Between them there is no transaction and no connection.
 """
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,14 +68,13 @@ class Ledger:
         """After a call, however it ended. A call that was given up meanwhile stays at its reservation."""
         spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
         with _briefly():
-            with transaction.atomic():
+            with _together(call.budgets):
                 now = _settle(call, settlement)
                 if now is None:
                     log.warning("model.settled_late", call=call.row.pk, model=call.row.model)
                     return
                 for budget in call.budgets:
                     budgets.correct(budget, call.worst, now)
-                pacing.leave(call.row.provider, call.estimated, now.tokens)
             told = [said for budget in call.budgets if (said := budgets.newly_mostly_used(budget))]
             if self.task is not None:
                 warning.warn(self.task, call.budgets)
@@ -99,18 +98,18 @@ class Ledger:
         estimated = pacing.estimate(opening.input_tokens_at_most)
         provider = opening.model.partition(":")[0]
         try:
-            with transaction.atomic():
+            with _together(against):
                 for budget in against:
                     budgets.reserve(budget, worst)
-                row = self._write(opening, worst, dearest, day)
-                pacing.enter(provider, estimated)
+                row = self._row(opening, worst, dearest, day)
+                pacing.enter(provider, estimated, row)
         except Full as full:
             raise budgets.refusal(full.budget, worst) from None
         return OpenCall(row, against, worst, estimated, spans.model_call(opening.model, opening.body))
 
-    def _write(self, opening: Opening, worst: Amount, dearest: Prices | None, day: Any) -> ModelCall:
+    def _row(self, opening: Opening, worst: Amount, dearest: Prices | None, day: Any) -> ModelCall:
         last = self._last
-        row = ModelCall(
+        return ModelCall(
             task=self.task,
             version=self.task.version if self.task else None,
             step_number=self.step_number,
@@ -127,8 +126,6 @@ class Ledger:
             passed_over="; ".join(self._passed_over)[:500],
             request=kept_request(opening.body),
         )
-        rows.insert([row])
-        return row
 
 
 def give_up_open_calls(task_id: int) -> int:
@@ -138,11 +135,10 @@ def give_up_open_calls(task_id: int) -> int:
 
 def give_up(call: ModelCall) -> bool:
     """A call that nobody settles counts at its reservation, on its day; only its place in flight is free again."""
-    with transaction.atomic():
-        lost = ModelCall.objects.filter(pk=call.pk, status=Status.OPEN)
-        if not lost.update(status=Status.LOST, error="Its worker was lost before the answer came."):
-            return False
-        pacing.leave(call.provider, 0, 0)
+    leaving = pacing.leaving(call.provider, 0, 0)
+    lost = {"status": Status.LOST, "error": "Its worker was lost before the answer came."}
+    if rows.update(ModelCall, call.pk, {"status": Status.OPEN}, then=leaving, **lost) is None:
+        return False
     log.warning("model.call_lost", call=call.pk, model=call.model, task=call.task_id)
     return True
 
@@ -187,7 +183,8 @@ def _settle(call: OpenCall, settlement: Settlement) -> Amount | None:
         cost = prices.cost(usage) if prices else None
         now = Amount(cost, usage.input_tokens + usage.output_tokens)
         fields |= _used(usage) | {"cost": cost, "at_most": False, "prices": _written(prices)}
-    written = rows.update(ModelCall, row.pk, {"status": Status.OPEN}, **fields)
+    leaving = pacing.leaving(row.provider, call.estimated, now.tokens)
+    written = rows.update(ModelCall, row.pk, {"status": Status.OPEN}, then=leaving, **fields)
     return None if written is None else now
 
 
@@ -207,6 +204,11 @@ def _written(prices: Prices | None) -> dict[str, str] | None:
         return None
     amounts = {name: f"{getattr(prices, name):f}" for name in ("input", "cached", "written", "output")}
     return amounts | {"source": prices.source}
+
+
+def _together(budgets_: tuple[Budget, ...]) -> AbstractContextManager[None]:
+    """A transaction, where a call and its provider's pace, one statement, are not all that changes."""
+    return transaction.atomic() if budgets_ else nullcontext()
 
 
 @contextmanager

@@ -1,19 +1,19 @@
 """How many calls may a provider get from all workers together? So many in flight, and so much in a minute.
 
-One row for each provider, changed by one conditional UPDATE before a call and one after it. Requests and tokens a
-minute are each one moment in time, the one until which what was sent has used the rate up (the generic cell rate
-algorithm, ITU-T I.371). In any minute there are never more requests than the limit. A call's tokens are estimated
-before it and corrected after it. Whoever finds no room lets go of everything, and its task waits in the database.
+One row for each provider, changed by one conditional UPDATE before a call, with the call's own row, and by one after
+it. Requests and tokens a minute are each one moment in time, the one until which what was sent has used the rate up
+(the generic cell rate algorithm, ITU-T I.371). In any minute there are never more requests than the limit. A call's
+tokens are estimated before it and corrected after it. Whoever finds no room lets go of everything, and its task waits
+in the database.
 """
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
-from django.db import connection
 
-from agents.models import ProviderTraffic
+from agents import rows
+from agents.models import ModelCall, ProviderTraffic
 from agents.spending.errors import NotYet
 
 BURST = 10.0
@@ -46,51 +46,51 @@ def pace_of(provider: str) -> Pace:
 _ENTER = """
     UPDATE agents_providertraffic
        SET in_flight = in_flight + 1,
-           requests_until = CASE WHEN requests_until < %(now)s THEN %(now)s ELSE requests_until END + %(of_request)s,
-           tokens_until = CASE WHEN tokens_until < %(now)s THEN %(now)s ELSE tokens_until END + %(of_tokens)s
-     WHERE provider = %(provider)s
-       AND in_flight < %(in_flight)s AND requests_until <= %(requests)s AND tokens_until <= %(tokens)s
+           requests_until = CASE WHEN requests_until < %s THEN %s ELSE requests_until END + %s,
+           tokens_until = CASE WHEN tokens_until < %s THEN %s ELSE tokens_until END + %s
+     WHERE provider = %s AND in_flight < %s AND requests_until <= %s AND tokens_until <= %s
 """
 _LEAVE = """
     UPDATE agents_providertraffic
-       SET in_flight = in_flight - 1, tokens_until = tokens_until + %(of_tokens)s
-     WHERE provider = %(provider)s AND in_flight > 0
+       SET in_flight = in_flight - 1, tokens_until = tokens_until + %s
+     WHERE provider = %s AND in_flight > 0
 """
 _ANY = 1e12
 """More calls than there can be, and later than any moment."""
 
 
-def enter(provider: str, tokens: int) -> None:
-    """Counts a call in, in the caller's transaction. Raises NotYet where there is no room for it.
+def enter(provider: str, tokens: int, call: ModelCall) -> None:
+    """Counts a call in and writes it down, by one statement. Raises NotYet where there is no room for it.
 
     All calls to a provider change its row in turn: this comes last in a transaction, so that it is held for a moment.
     """
-    pace, now = pace_of(provider), time.time()
-    call = {
-        "provider": provider,
-        "now": now,
-        "of_request": pace.of_request,
-        "of_tokens": pace.of_tokens(tokens),
-        "in_flight": pace.in_flight or _ANY,
-        "requests": now + max(BURST - pace.of_request, 0.0) if pace.requests else _ANY,
-        "tokens": now + BURST if pace.tokens else _ANY,
-    }
-    if _changed(_ENTER, call):
+    now = time.time()
+    entering = _entering(provider, tokens, now)
+    if rows.insert([call], after=entering):
         return
     ProviderTraffic.objects.get_or_create(provider=provider)
-    if not _changed(_ENTER, call):
-        raise _no_room(provider, pace, now)
+    if not rows.insert([call], after=entering):
+        raise _no_room(provider, pace_of(provider), now)
 
 
-def leave(provider: str, estimated: int, used: int) -> None:
-    """Counts a call out, and corrects its tokens; the last thing in a transaction too."""
-    _changed(_LEAVE, {"provider": provider, "of_tokens": pace_of(provider).of_tokens(used - estimated)})
+def leaving(provider: str, estimated: int, used: int) -> rows.Statement:
+    """Counts a call out, and corrects its tokens; goes with the last statement of a transaction too."""
+    return rows.Statement(_LEAVE, (float(pace_of(provider).of_tokens(used - estimated)), provider))
 
 
-def _changed(statement: str, values: dict[str, Any]) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        return bool(cursor.rowcount)
+def _entering(provider: str, tokens: int, now: float) -> rows.Statement:
+    pace = pace_of(provider)
+    return rows.Statement(
+        _ENTER,
+        (
+            *(now, now, pace.of_request),
+            *(now, now, pace.of_tokens(tokens)),
+            provider,
+            pace.in_flight or _ANY,
+            now + max(BURST - pace.of_request, 0.0) if pace.requests else _ANY,
+            now + BURST if pace.tokens else _ANY,
+        ),
+    )
 
 
 def estimate(input_tokens_at_most: int) -> int:

@@ -6,15 +6,35 @@ Here the socket is looked at instead: something to read on an idle connection is
 round trip for a good connection, and no wait for a dead one.
 """
 
+import functools
 import select
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.backends.utils import CursorWrapper
+from psycopg.adapt import AdaptersMap
+from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    def preparing_cursor(self) -> CursorWrapper:
+        """A cursor whose statements the server prepares, and keeps, once they have come a few times.
+
+        It can't say what it sent, so that an ordinary one takes its place where statements are written down.
+        """
+        if self.queries_logged:
+            return self.cursor()
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            cursor = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
+            return self._prepare_cursor(cursor)  # type: ignore[attr-defined]
+
+    def get_connection_params(self) -> dict[str, Any]:
+        params: dict[str, Any] = super().get_connection_params()
+        return params | {"context": _one_kind_of_number(params["context"])}
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         """A connection that lives. From the pool, where there is one; dead ones are given back to be replaced."""
         connection = super().get_new_connection(conn_params)
@@ -36,3 +56,11 @@ def _is_dead(connection: psycopg.Connection[Any]) -> bool:
     except psycopg.Error:
         return True
     return False
+
+
+@functools.cache
+def _one_kind_of_number(adapters: AdaptersMap) -> AdaptersMap:
+    """A statement is prepared for the types of its parameters. Large and small numbers must not be two of them."""
+    ours = AdaptersMap(adapters)
+    ours.register_dumper(int, Int8Dumper)
+    return ours
