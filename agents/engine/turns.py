@@ -8,8 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-AT_ONCE = 2
-"""More than one, since a database takes its time; a few, since Python runs one thread at a time."""
+AT_ONCE = 3
+"""More than one, since a database takes its time; few, since Python runs one thread at a time, and what threads that
+could run cost each other is a third of a step's CPU with eight of them."""
 
 _turns = threading.Semaphore(AT_ONCE)
 _mine = threading.local()

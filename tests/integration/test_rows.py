@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from agents import rows
-from agents.models import AgentTask, ModelCall, Step
+from agents.models import AgentTask, ModelCall, Step, TaskEvent
 from agents.states import StepKind, StepStatus
 from tests.desk.driving import Desk
 
@@ -62,3 +63,35 @@ def test_an_update_gives_back_what_else_the_row_holds(task: AgentTask) -> None:
     assert (count, canceled) == (1, asked)
     assert now.tzinfo is not None
     assert task.wake_at is not None
+
+
+def test_a_row_comes_with_the_update_of_another_or_not_at_all(task: AgentTask) -> None:
+    def counted(fencing_token: int) -> rows.Statement:
+        text = "UPDATE agents_agenttask SET lapses = lapses + 1 WHERE id = %s AND fencing_token = %s"
+        return rows.Statement(text, (task.pk, fencing_token))
+
+    call = ModelCall(task=task, model="openai:tiny", request={"a": ["50 %", 1]})
+    assert not rows.insert([call], after=counted(fencing_token=7))
+    assert not ModelCall.objects.exists()
+    assert rows.insert([call], after=counted(fencing_token=0))
+    assert ModelCall.objects.get(pk=call.pk).request == {"a": ["50 %", 1]}
+    settle = {"status": "answered", "answer": "50 %", "input_tokens": 100_000}
+    assert rows.update(ModelCall, call.pk, {"status": "open"}, then=counted(0), **settle) is not None
+    assert rows.update(ModelCall, call.pk, {"status": "open"}, then=counted(0), **settle) is None
+    task.refresh_from_db()
+    assert task.lapses == 2, "with the row, and with its settlement; never with what was not found"
+
+
+def test_what_a_change_adds_is_written_with_the_task_and_read_back(task: AgentTask) -> None:
+    with transaction.atomic():
+        key = rows.next_key(Step)
+        found = rows.update(AgentTask, task.pk, {}, (key,) if key else (), lapses=1)
+        assert found is not None
+        new = Step(pk=found[0] if key else None, task=task, number=1, kind=StepKind.TOOL, name="“look”")
+        event = TaskEvent(task=task, number=2, kind="x", actor="a", at=timezone.now(), data={"odd": "50 %"})
+        rows.write(([new], [], [event]), AgentTask, task.pk, {"plan": [{"id": "s1"}], "event_count": 2})
+    stored = Step.objects.get(task=task)
+    assert (stored.pk, stored.name, new._state.adding) == (new.pk, "“look”", False)
+    assert task.events.latest("number").data == {"odd": "50 %"}
+    task.refresh_from_db()
+    assert (task.plan, task.event_count) == ([{"id": "s1"}], 2)
