@@ -94,6 +94,8 @@ class Lease:
 _held: dict[int, Lease] = {}
 _given_up: list[Lease] = []
 _held_lock = threading.Lock()
+_kept_at: float | None = None
+"""When this process last renewed its leases, by its own clock; None where it has no sweeper to do so."""
 
 
 def _claimable_here() -> QuerySet[AgentTask]:
@@ -145,6 +147,14 @@ def others_wait() -> bool:
     return claimable().exists()
 
 
+def falls_behind() -> bool:
+    """Does this process come to its renewals so late that its leases may run out? Then it takes no more tasks.
+
+    A machine that is starved of CPU would otherwise claim what it can't keep, and others would begin it anew.
+    """
+    return _kept_at is not None and time.monotonic() - _kept_at > lease_seconds() * 2 / 3
+
+
 def let_go(lease: Lease) -> None:
     """Forgets a lease in this process: it is no longer renewed. The row was settled by whoever parked the task."""
     with _held_lock:
@@ -172,6 +182,14 @@ def give_back() -> None:
             release(lease)
         with _held_lock:
             _given_up.remove(lease)
+
+
+def keep() -> None:
+    """Renews this process's leases, and remembers when: the sweeper's beat, see `falls_behind`."""
+    global _kept_at
+    asked = time.monotonic()
+    renew()
+    _kept_at = asked
 
 
 def renew() -> None:
@@ -227,6 +245,8 @@ def sign_off_silent() -> None:
 
 
 def sign_off() -> None:
+    global _kept_at
+    _kept_at = None
     WorkerProcess.objects.filter(identity=WORKER).update(stopped_at=Now())
 
 

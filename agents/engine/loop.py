@@ -23,10 +23,10 @@ log = structlog.get_logger(__name__)
 
 
 def work_once() -> bool:
-    """Claims the best runnable task and moves it on for one time slice; False when there was none."""
+    """Claims the best runnable task and moves it on for one time slice; False when there was none to take."""
     with turns.working():
         try:
-            lease = None if draining() else _claim()
+            lease = None if draining() or leases.falls_behind() else _claim()
             if lease is None:
                 return False
             with (

@@ -87,7 +87,7 @@ class Sweeper:
         """Renews the leases of this process and its heartbeat."""
         leases.heartbeat(self.slots)
         leases.sign_off_silent()
-        leases.renew()
+        leases.keep()
 
     def keep_house(self) -> None:
         """What has to be done now and then, by whoever looks first; then the other rooms are told that time passed."""

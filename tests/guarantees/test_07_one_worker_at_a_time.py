@@ -1,6 +1,7 @@
 """Promise 7: two workers never both record a step of one task, also when one of them slept through its lease."""
 
 import itertools
+import time
 from datetime import datetime
 
 import pytest
@@ -163,6 +164,16 @@ def test_a_lease_is_renewed_while_its_worker_lives(desk: Desk) -> None:
     task.refresh_from_db()
     assert task.status == TaskStatus.COMPLETE
     check(task)
+
+
+def test_a_process_that_comes_late_to_its_renewals_takes_no_more_tasks(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.submit("look at the kettle")
+    monkeypatch.setattr(leases, "_kept_at", time.monotonic() - leases.lease_seconds())
+    assert not work_once()
+    leases.keep()
+    assert work_once()
 
 
 def test_a_lease_that_ran_out_is_not_renewed_any_more(desk: Desk) -> None:
