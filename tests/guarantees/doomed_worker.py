@@ -2,16 +2,17 @@
 
 Started as a process of its own. It loads Django once, then reads orders from its standard input, one JSON object a
 line, and forks a child for each, which lives one life: it does one thing with a database connection of its own, and
-ends before or after its n-th commit, whatever code that commit belongs to. Nothing of ours is patched. Instead of
-ending, it may be stopped there (SIGSTOP), or lose its connection to the database (CUT): then it never learns whether
-that commit counts.
+ends before or after its n-th commit, whatever code that commit belongs to; a statement that changes something outside
+of a transaction is a commit of its own. Nothing of ours is patched. Instead of ending, it may be stopped there
+(SIGSTOP), or lose its connection to the database (CUT): then it never learns whether that commit counts.
 """
 
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import django
@@ -24,17 +25,29 @@ def end_at(number: int, moment: str, by: str) -> Callable[[], int]:
     """Arranges what happens to this process at its commit of that number; 0 is never. Gives a counter of commits."""
     from django.db import OperationalError
     from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.backends.utils import CursorWrapper
 
     commits = 0
-    commit = BaseDatabaseWrapper._commit
+    commit, execute = BaseDatabaseWrapper._commit, CursorWrapper._execute
 
     def counted(connection: BaseDatabaseWrapper) -> None:
+        with _counting(connection):
+            commit(connection)
+
+    def counted_alone(cursor: CursorWrapper, sql: str, *rest: Any) -> Any:
+        if cursor.db.in_atomic_block or not sql.lstrip().startswith(("WITH", "INSERT", "UPDATE", "DELETE")):
+            return execute(cursor, sql, *rest)
+        with _counting(cursor.db):
+            return execute(cursor, sql, *rest)
+
+    @contextmanager
+    def _counting(connection: BaseDatabaseWrapper) -> Iterator[None]:
         nonlocal commits
         commits += 1
         mine = commits == number
         if mine and moment == BEFORE:
             end(connection)
-        commit(connection)
+        yield
         if mine and moment != BEFORE:
             end(connection)
 
@@ -45,6 +58,7 @@ def end_at(number: int, moment: str, by: str) -> Callable[[], int]:
         os.kill(os.getpid(), signal.Signals[by])
 
     BaseDatabaseWrapper._commit = counted
+    CursorWrapper._execute = counted_alone
     return lambda: commits
 
 
