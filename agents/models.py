@@ -408,6 +408,25 @@ class AuditCheckpoint(models.Model):
         raise ValidationError("A checkpoint is part of the record and stays.")
 
 
+class PrivateValue(models.Model):
+    """What one placeholder of a task stands for, encrypted. See agents.privacy."""
+
+    task = models.ForeignKey(AgentTask, on_delete=models.PROTECT, related_name="private_values")
+    label = models.CharField(max_length=40)
+    number = models.PositiveIntegerField(help_text="Counts the values of one label within the task.")
+    sealed = models.TextField(help_text="The value as JSON, encrypted with the newest of the vault's keys.")
+    digest = models.CharField(max_length=64, help_text="Of the value, keyed: it is found by who knows it.")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["task", "label", "number"]
+        indexes = [models.Index(fields=["digest"], name="private_value_by_digest")]
+        constraints = [UniqueConstraint(fields=["task", "label", "number"], name="one_value_per_placeholder")]
+
+    def __str__(self) -> str:
+        return f"{self.label}:{self.number} of task {self.task_id}"
+
+
 class ModelCall(models.Model):
     """One call to a model provider, written before it is made and settled after.
 

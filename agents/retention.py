@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from agents.audit import checkpoints
 from agents.audit.checkpoints import Head
 from agents.engine.clock import in_seconds
-from agents.models import Action, AgentTask, AuditCheckpoint, ModelCall, SpendingAccount, Step, TaskEvent
+from agents.models import Action, AgentTask, AuditCheckpoint, ModelCall, PrivateValue, SpendingAccount, Step, TaskEvent
 from agents.outgoing.models import Attempt, Callback, Delivery, Relay
 
 log = structlog.get_logger(__name__)
@@ -94,6 +94,7 @@ def _rows(tasks: list[int]) -> list[QuerySet[models.Model]]:
         Step.objects.filter(mine),
         Action.objects.filter(mine),
         TaskEvent.objects.filter(mine),
+        PrivateValue.objects.filter(mine),
         SpendingAccount.objects.filter(scope=SpendingAccount.Scope.TASK, key__in=tasks),
         Callback.objects.filter(mine),
         Delivery.objects.filter(event__task__in=tasks),

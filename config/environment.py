@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import environ
+from cryptography.fernet import Fernet
 
 T = TypeVar("T")
 env = environ.Env()
@@ -46,6 +47,20 @@ def networks(name: str) -> list[str]:
             ipaddress.ip_network(word)
         except ValueError:
             refuse(f"{name} has {word!r}, which is no network; it must look like 10.1.0.0/16 or fd00::/8.")
+    return said
+
+
+def fernet_keys(name: str) -> list[str]:
+    """Keys of 32 bytes in URL-safe base64, divided by commas."""
+    said = words(name)
+    for place, word in enumerate(said, start=1):
+        try:
+            Fernet(word)
+        except ValueError:
+            refuse(
+                f"{name} has a key that is none, in place {place}; each must be 32 bytes in URL-safe base64 "
+                "(`openssl rand -base64 32 | tr '+/' '-_'` prints one)."
+            )
     return said
 
 

@@ -15,6 +15,7 @@ from config.embedded.folder import secret_key
 from config.environment import (
     amount,
     env,
+    fernet_keys,
     importable,
     networks,
     read_env_file,
@@ -54,6 +55,9 @@ if not SECRET_KEY:
     )
 if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 5:
     refuse("SECRET_KEY is too easy to guess; it must be 50 or more random characters (`openssl rand -hex 32`).")
+
+# What placeholders stand for is encrypted with the first of these; the others still open what was encrypted before.
+COUNTERSIGN_VAULT_KEYS = fernet_keys("COUNTERSIGN_VAULT_KEYS")
 
 ALLOWED_HOSTS = words("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG or EMBEDDED else [])
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")

@@ -324,6 +324,23 @@ class Guard(Part):
     """What the submitter of such a goal reads."""
 
 
+PersonalKind = Literal["email", "phone", "card", "iban", "national_id"]
+
+
+class Privacy(Part):
+    """What of people's data no model is shown: placeholders stand there, and the values come back in what it says."""
+
+    kinds: tuple[PersonalKind, ...] = ("card", "iban", "national_id")
+    """Found by their form and check digits, wherever they stand."""
+    fields: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = ()
+    """Names of members, such as `name` and `street`, of inputs, results and arguments: their values are hidden there,
+    and in every other text of the task."""
+
+    @property
+    def hides(self) -> bool:
+        return bool(self.kinds or self.fields)
+
+
 class AgentDefinition(Part):
     """Everything that makes one version of an agent."""
 
@@ -343,6 +360,7 @@ class AgentDefinition(Part):
     budget: BudgetLimits = BudgetLimits()
     confidence: Bands = Bands()
     guard: Guard = Guard()
+    privacy: Privacy = Privacy()
     spot_checks: float = Field(default=0.0, ge=0, le=1)
     """The share of effects that ran by themselves which a person looks at afterwards, beside those flagged."""
     handover: str = Field(min_length=1)

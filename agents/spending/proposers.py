@@ -10,6 +10,7 @@ from agents.llm import providers
 from agents.llm.asking import Bounds, Model
 from agents.llm.base import ProposalRequest, Proposer
 from agents.models import AgentTask
+from agents.privacy.proposing import veiled
 from agents.spending.health import Guarded
 from agents.spending.ledger import Ledger
 
@@ -30,7 +31,7 @@ def purpose_of(request: ProposalRequest) -> Purpose:
 def proposers(task: AgentTask, definition: AgentDefinition, purpose: Purpose) -> tuple[Proposer, ...]:
     """The proposers of this turn, in their order. Their calls are recorded for the task's next step."""
     ledger = Ledger(task, purpose, task.steps_taken + 1)
-    return tuple(proposer(name, ledger, bounds()) for name in definition.chain(purpose))
+    return tuple(proposer(name, ledger, bounds(), definition) for name in definition.chain(purpose))
 
 
 def second_tier(task: AgentTask, definition: AgentDefinition) -> SecondTier | None:
@@ -39,9 +40,13 @@ def second_tier(task: AgentTask, definition: AgentDefinition) -> SecondTier | No
     if name is None:
         return None
     ledger = Ledger(task, "screening", task.steps_taken + 1)
-    return SecondTier(definition, proposer(name, ledger, bounds()))
+    return SecondTier(definition, proposer(name, ledger, bounds(), definition))
 
 
-def proposer(name: str, ledger: Ledger, within: Bounds) -> Proposer:
+def proposer(name: str, ledger: Ledger, within: Bounds, of: AgentDefinition | None = None) -> Proposer:
+    """One link of a chain. A model that works for an agent sees placeholders in the place of people's data."""
     link = providers.link(name, ledger, os.environ, within)
-    return Guarded(link, ledger) if isinstance(link, Model) else link
+    if not isinstance(link, Model):
+        return link
+    guarded = Guarded(link, ledger)
+    return guarded if of is None else veiled(guarded, ledger.task, of.privacy)
