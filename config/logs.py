@@ -1,9 +1,14 @@
-"""What does a log line look like? One JSON object in production, a readable line while trying out."""
+"""What does a log line look like? One JSON object in production, a readable line while trying out.
+
+People's data are in neither.
+"""
 
 import sys
 from typing import Any
 
 import structlog
+
+from agents.privacy.scrubbing import scrub_line
 
 
 def logging_settings(*, readable: bool, level: str) -> dict[str, Any]:
@@ -62,8 +67,9 @@ def _shared() -> list[Any]:
 
 
 def _last(readable: bool) -> list[Any]:
+    renderer: Any = structlog.processors.JSONRenderer()
     if readable:
-        return [
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-        ]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+    return [structlog.processors.format_exc_info, scrub_line, renderer]

@@ -4,6 +4,8 @@ from typing import Any
 
 import sentry_sdk
 
+from agents.privacy.scrubbing import scrubbed
+
 TOOL_ERRORS = "agents.engine.calling"
 """Who logs what a tool raised: its text is the tool's, and may hold anything."""
 
@@ -12,7 +14,8 @@ def start_sentry(dsn: str, environment: str, *, traces: float = 0.0, content: bo
     """Report errors, and nothing that a person wrote: no request bodies, no local variables, no user data.
 
     `traces` is the share of a task's slices that are traced. The spans of agents, models and tools are our own
-    (agents.engine.spans): those of the SDKs would bring prompts along. `content` lets out what tools raised, too.
+    (agents.engine.spans): those of the SDKs would bring prompts along. `content` lets out what tools raised, too;
+    people's data are never in it.
     """
     # Here, since they bring both SDKs along, which takes longer than all other settings together.
     from sentry_sdk.integrations.anthropic import AnthropicIntegration
@@ -25,7 +28,8 @@ def start_sentry(dsn: str, environment: str, *, traces: float = 0.0, content: bo
         include_local_variables=False,
         max_request_body_size="never",
         disabled_integrations=[AnthropicIntegration(), OpenAIIntegration()],
-        before_send=None if content else _without_content,
+        before_send=_scrubbed if content else _without_content,
+        before_send_transaction=_scrubbed,
         **options,
     )
 
@@ -34,4 +38,8 @@ def _without_content(event: Any, hint: Any) -> Any:
     if event.get("logger") == TOOL_ERRORS:
         for raised in event.get("exception", {}).get("values", ()):
             raised["value"] = "(left out; SENTRY_CONTENT lets it through)"
-    return event
+    return _scrubbed(event, hint)
+
+
+def _scrubbed(event: Any, hint: Any) -> Any:
+    return scrubbed(event)

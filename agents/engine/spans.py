@@ -17,6 +17,7 @@ from sentry_sdk.tracing import Span
 
 from agents.llm.asking import Usage
 from agents.models import AgentTask
+from agents.privacy.scrubbing import scrubbed
 
 
 @contextmanager
@@ -74,4 +75,4 @@ def model_answered(span: Span, usage: Usage | None, error_kind: str, answer: str
 
 def _content(span: Span, name: str, value: Any) -> None:
     if settings.SENTRY_CONTENT:
-        span.set_data(name, json.dumps(value, ensure_ascii=False, default=str))
+        span.set_data(name, json.dumps(scrubbed(value), ensure_ascii=False, default=str))

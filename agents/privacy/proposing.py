@@ -30,6 +30,7 @@ from agents.llm.strict import rewritten
 from agents.models import AgentTask
 from agents.privacy import vault
 from agents.privacy.keys import InvalidToken
+from agents.privacy.scrubbing import also_hide
 from agents.privacy.veil import UnknownPlaceholder, Veil
 
 TOLD = """
@@ -82,6 +83,7 @@ class Veiled:
                 ) from None
             veiled = veil_request(request, veil)
             vault.keep(self.task, veil)
+        also_hide(veil.seeker.known)
         if veil.values:
             told = veiled.agent.model_copy(update={"prompt": veiled.agent.prompt + TOLD})
             veiled = replace(veiled, agent=told, offers=tuple(_open(one) for one in veiled.offers))
