@@ -159,6 +159,7 @@ class AgentTask(models.Model):
             ("cancel_any_task", "Can cancel tasks of others"),
             ("view_all_tasks", "Can see tasks of others"),
             ("extend_budget", "Can extend budgets"),
+            ("see_personal_data", "Can have personal data shown"),
         ]
         indexes = [
             # The queue itself: small, whatever the number of finished tasks.

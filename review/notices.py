@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from agents.privacy.showing import show_to
 from agents.templatetags.countersign import one_line
 from review.models import ChatHook, Kind, Notice, RequestStatus, ReviewRequest, Wish
 from review.quorum import may_approve
@@ -128,6 +129,7 @@ def select(notices: Iterable[int]) -> list[Notice]:
 def _named(request: ReviewRequest) -> str:
     """The request in words: its sentence, which may say whom it is about, only where the operator allows that."""
     if settings.COUNTERSIGN_NOTICES_SAY == "sentence":
+        show_to(None, request)
         return one_line(request.title, 300)
     return f"{request.get_kind_display().lower()} of {request.task.agent.title}, request {request.pk}"
 

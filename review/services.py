@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from agents import services
 from agents.changes import Change
 from agents.errors import Invalid, NotAllowed, Stale
+from agents.privacy.showing import refuse_masks
 from agents.services.resuming import Approval
 from agents.storable import storable
 from review import requests
@@ -162,6 +163,8 @@ def decide(
     if given.comment.strip():
         services.read_text(given.comment, "comment")
     request = readable(request_id, person)
+    refuse_masks(given.arguments, "arguments")
+    refuse_masks(given.result, "result")
     if answer not in ANSWERS[request.kind]:
         offered = ", ".join(Answer(one).label for one in ANSWERS[request.kind])
         raise Invalid(f"“{answer}” is no answer to this request. The answers are: {offered}.", field="answer")

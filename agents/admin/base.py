@@ -7,6 +7,8 @@ from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.paginator import InfinitePaginator as UnfoldInfinitePaginator
 
+from agents.privacy.showing import rows_of_list, show_to
+
 Row = TypeVar("Row", bound=Model)
 
 
@@ -55,6 +57,15 @@ class ReadOnlyAdmin(ModelAdmin):
     adds = ""
     """What its button says, where one adds to it."""
     sortable_by = ()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, with masks over people's data that this person does not see."""
+        response = super().changelist_view(request, extra_context)
+        changelist = (getattr(response, "context_data", None) or {}).get("cl")
+        if changelist is not None:
+            changelist.result_list = list(changelist.result_list)
+            show_to(request.user, *rows_of_list(changelist.result_list))
+        return response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -31,6 +31,12 @@ class ShownStep:
     def action(self) -> Action | None:
         return self.actions[-1] if self.actions else None
 
+    @property
+    def rows(self) -> list[Any]:
+        """Everything that it shows."""
+        said = [decision for request in self.requests for decision in request.decisions.all()]
+        return [self.step, *self.actions, *self.requests, *said]
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -65,6 +71,15 @@ class TaskPage:
     events: tuple[TaskEvent, ...]
     usage: Totals
     open_request: Any
+
+    @property
+    def rows(self) -> list[Any]:
+        """Everything that it shows, beside the task."""
+        asked = [one.request for one in self.entries if one.request]
+        said = [decision for request in asked for decision in request.decisions.all()]
+        steps = [row for one in self.entries if one.step for row in one.step.rows]
+        opened = [self.open_request] if self.open_request else []
+        return [*steps, *asked, *said, *self.events, *opened]
 
     @property
     def mark(self) -> str:

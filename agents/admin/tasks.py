@@ -21,6 +21,7 @@ from agents.admin.listing import Chip, SubmitterFilter, chips, search_tasks
 from agents.admin.reading import mark, read_page, read_step, visible_tasks
 from agents.errors import Refused
 from agents.models import AgentTask, TaskEvent
+from agents.privacy.showing import may_reveal, reveal, show_to
 from agents.states import Priority, TaskStatus
 from agents.templatetags.countersign import one_line, tone, visible
 
@@ -100,6 +101,7 @@ class TaskAdmin(ReadOnlyAdmin):
             path("<int:pk>/steps/<int:number>/", wrap(self.step_view), name="agents_agenttask_step"),
             path("<int:pk>/cancel/", wrap(require_POST(self.cancel_view)), name="agents_agenttask_cancel"),
             path("<int:pk>/answer/", wrap(require_POST(self.answer_view)), name="agents_agenttask_answer"),
+            path("<int:pk>/reveal/", wrap(require_POST(self.reveal_view)), name="agents_agenttask_reveal"),
             *super().get_urls(),
         ]
 
@@ -130,6 +132,7 @@ class TaskAdmin(ReadOnlyAdmin):
         after = number_in(request.GET.get("after")) or 0
         found = TaskEvent.objects.filter(task=task, number__gt=after).order_by("number")
         events = list(found[: LINES_SHOWN + 1])
+        show_to(request.user, *events)
         context = self._context(request, task, f"Journal of task {task.pk}") | {
             "events": events[:LINES_SHOWN],
             "next_after": events[LINES_SHOWN - 1].number if len(events) > LINES_SHOWN else None,
@@ -141,6 +144,7 @@ class TaskAdmin(ReadOnlyAdmin):
         shown = read_step(task, number)
         if shown is None:
             raise Http404(f"Task {pk} has no step {number}.")
+        show_to(request.user, *shown.rows)
         context = self._context(request, task, f"Step {number} of task {task.pk}") | {
             "shown": shown,
             "may_review": request.user.has_perm("review.view_reviewrequest"),
@@ -200,6 +204,15 @@ class TaskAdmin(ReadOnlyAdmin):
                 return _to(task)
         return self._page(request, task, answer_form=form)
 
+    def reveal_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shows this person the task's personal data for a while; the journal says so."""
+        task = self._task(request, pk)
+        try:
+            reveal(task.pk, by=request.user)  # type: ignore[arg-type]
+        except Refused as refused:
+            messages.error(request, refused.message)
+        return _to(task)
+
     def _task(self, request: HttpRequest, pk: int | str) -> AgentTask:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -216,8 +229,13 @@ class TaskAdmin(ReadOnlyAdmin):
         is_submitter = task.submitted_by_id == person.pk
         answer_form = AnswerForm(prefix=None)
         answer_form.fields["answer"].label = visible(task.question)
+        hidden = show_to(person, task)
+        page = read_page(task, person, number_in(request.GET.get("before")))
+        hidden = show_to(person, *page.rows) or hidden
         return self._context(request, task, f"Task {task.pk}") | {
-            "page": read_page(task, person, number_in(request.GET.get("before"))),
+            "page": page,
+            "hides": bool(hidden),
+            "may_reveal": may_reveal(person),
             "may_cancel": not task.is_final and (is_submitter or person.has_perm("agents.cancel_any_task")),
             "may_answer": is_submitter,
             "may_review": person.has_perm("review.view_reviewrequest"),

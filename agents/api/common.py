@@ -22,6 +22,7 @@ from agents.api.rates import KeyRate
 from agents.api.serializers import ProblemDetails
 from agents.errors import Invalid
 from agents.models import AgentTask, ApiKey
+from agents.privacy.showing import answer_to
 
 # Without OPTIONS: it is for pages of other origins, which may not call.
 METHODS = ["get", "post", "head"]
@@ -45,6 +46,8 @@ class ApiView(APIView):
     throttle_classes = [KeyRate]
     read_scope = "tasks:read"
     write_scope = "tasks:write"
+    task_member = ""
+    """The member of an answer, or of each of its results, that has the task's key where the address does not."""
 
     @method_decorator(conditional_page)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -52,10 +55,30 @@ class ApiView(APIView):
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         """What one caller sees is no other's: nobody between keeps it, and it is asked for again each time."""
+        if isinstance(getattr(response, "data", None), dict) and response.status_code < 400:
+            response.data = self._seen(request, response.data)
         response = super().finalize_response(request, response, *args, **kwargs)
         patch_cache_control(response, private=True, no_cache=True)
         patch_vary_headers(response, ["Authorization", "Cookie"])
         return response
+
+    def _seen(self, request: Request, data: dict[str, Any]) -> dict[str, Any]:
+        """The answer with masks over people's data, unless the caller submitted the task."""
+        if (task := self.kwargs.get("task_id")) is not None:
+            return answer_to(request.user, {task: data})[task]
+        if not self.task_member:
+            return data
+        if self.task_member != "id" and self.task_member in data:
+            return answer_to(request.user, {(task := data[self.task_member]): data})[task]
+        results = data.get("results", [])
+        by_task: dict[int, list[Any]] = {}
+        for place, one in enumerate(results):
+            by_task.setdefault(one.get(self.task_member, 0), []).append((place, one))
+        seen = answer_to(request.user, {task: {"all": [one for _, one in some]} for task, some in by_task.items()})
+        for task, some in by_task.items():
+            for (place, _), one in zip(some, seen[task]["all"], strict=True):
+                results[place] = one
+        return data
 
 
 def fields_of(serializer: Any) -> OpenApiParameter:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Q
 from django.http import StreamingHttpResponse
@@ -23,6 +24,7 @@ from agents.errors import Invalid
 from agents.models import AgentTask, TaskEvent
 from agents.outgoing.catalogue import CATALOGUE, as_json
 from agents.outgoing.journal import Position, horizon
+from agents.privacy.showing import show_to
 from agents.states import FINAL
 
 TAGS = ["events"]
@@ -93,7 +95,7 @@ class TaskStream(ApiView):
         """The events of one task as Server-Sent Events, from the first one on; the stream ends with the task."""
         refuse_parameters(request)
         task = find(request, task_id)
-        return stream(_of_task(task.pk, _resumed(request)))
+        return stream(_of_task(task.pk, _resumed(request)), caller(request))
 
 
 class AllStream(ApiView):
@@ -113,14 +115,14 @@ class AllStream(ApiView):
         refuse_parameters(request)
         resumed = request.headers.get("Last-Event-ID")
         low = horizon().newest if resumed is None else _resumed(request)
-        return stream(_of_all(may_know_of(caller(request), "task__"), low))
+        return stream(_of_all(may_know_of(caller(request), "task__"), low), caller(request))
 
 
-def stream(look: Callable[[], tuple[Batch, bool]]) -> StreamingHttpResponse:
-    """Streams what `look` finds, as long as it says that there may be more. Raises NoSeat."""
+def stream(look: Callable[[], tuple[Batch, bool]], person: User) -> StreamingHttpResponse:
+    """Streams to a person what `look` finds, as long as it says that there may be more. Raises NoSeat."""
     if not seats.take():
         raise NoSeat
-    response = StreamingHttpResponse(_Sending(look), content_type="text/event-stream")
+    response = StreamingHttpResponse(_Sending(look, person), content_type="text/event-stream")
     # A proxy that collects an answer before it passes it on would hold everything back.
     response["X-Accel-Buffering"] = "no"
     return response
@@ -129,13 +131,14 @@ def stream(look: Callable[[], tuple[Batch, bool]]) -> StreamingHttpResponse:
 class _Sending:
     """The body of a stream. The server closes it when the client is gone, and the seat is free again."""
 
-    def __init__(self, look: Callable[[], tuple[Batch, bool]]) -> None:
+    def __init__(self, look: Callable[[], tuple[Batch, bool]], person: User) -> None:
         self._look = look
+        self._person = person
         self._seated = True
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from _sent(self._look)
+            yield from _sent(self._look, self._person)
         finally:
             self.close()
 
@@ -145,13 +148,14 @@ class _Sending:
             seats.give_back()
 
 
-def _sent(look: Callable[[], tuple[Batch, bool]]) -> Iterator[bytes]:
+def _sent(look: Callable[[], tuple[Batch, bool]], person: User) -> Iterator[bytes]:
     yield b"retry: 2000\n\n"
     ends = time.monotonic() + LONGEST_SECONDS
     beat = time.monotonic() + HEARTBEAT_SECONDS
     # A process that is going away lets its clients go to another one.
     while time.monotonic() < ends and not drain.draining():
         batch, more = look()
+        show_to(person, *(event for _, event in batch))
         # No connection to the database is held between two looks.
         if not connection.in_atomic_block:
             connection.close()

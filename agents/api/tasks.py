@@ -76,6 +76,7 @@ BODY_PROBLEMS = ("too_large", "unsupported_media_type", "invalid")
 
 class Tasks(ApiView, generics.ListAPIView[AgentTask]):
     queryset = AgentTask.objects.none()
+    task_member = "id"
     serializer_class = TaskLine
     pagination_class = NewestFirst
     filter_backends = [KnownFilters]

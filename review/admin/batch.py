@@ -15,6 +15,7 @@ from agents.admin.base import number_in
 from agents.admin.forms import RefusableForm, VerbatimField
 from agents.admin.listing import count_up_to
 from agents.errors import NotAllowed, Refused
+from agents.privacy.showing import rows_of_list, show_to
 from review import password
 from review.admin.reading import ORDER, decidable
 from review.batch import ANSWERS, Outcome, Row, decide_together
@@ -108,6 +109,7 @@ class BatchPages:
         tool, agent = request.GET.get("tool", ""), number_in(request.GET.get("agent"))
         open_ones = decidable(person).filter(pk__in=_alike(tool, agent).values("pk")).defer("shown").order_by(*ORDER)
         found = list(open_ones.select_related("task__submitted_by", "action")[: SHOWN + 1])
+        show_to(request.user, *rows_of_list(found))
         kept = {(row.request, row.digest) for row in ticked or ()}
         lines = [Line(asked, (asked.pk, asked.digest) in kept) for asked in found[:SHOWN]]
         context = self._around(request, f"Decide together: {tool}") | {
@@ -126,6 +128,7 @@ class BatchPages:
         asked = {
             one.pk: one for one in ReviewRequest.objects.defer("shown").filter(pk__in=[o.request for o in outcomes])
         }
+        show_to(request.user, *asked.values())
         context = self._around(request, "What came of it") | {
             # What was passed over first: nobody finds it among two hundred.
             "told": [(one, asked.get(one.request)) for one in sorted(outcomes, key=lambda one: bool(one.decision))],

@@ -14,6 +14,7 @@ from agents.admin.forms import SubmitForm
 from agents.admin.listing import Chip, count_up_to
 from agents.admin.reading import visible_tasks
 from agents.models import Agent, AgentTask, KillSwitch, WorkerProcess
+from agents.privacy.showing import rows_of_list, show_to
 from agents.states import TaskStatus
 from review.admin.reading import ORDER, decidable
 from review.models import ReviewRequest
@@ -76,7 +77,9 @@ def _mine(request: HttpRequest) -> Any:
 
 def _waiting(request: HttpRequest) -> list[ReviewRequest]:
     rows = decidable(request.user).select_related("task__agent", "task__submitted_by")
-    return list(rows.defer("shown").order_by(*ORDER)[:SHOWN])
+    waiting = list(rows.defer("shown").order_by(*ORDER)[:SHOWN])
+    show_to(request.user, *rows_of_list(waiting))
+    return waiting
 
 
 def _examples() -> tuple[demo.Example, ...]:

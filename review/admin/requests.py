@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from agents.admin.base import row_or_404
 from agents.errors import Invalid, NotAllowed, Refused
+from agents.privacy.showing import hides_from, may_reveal, reveal, rows_of_list, show_to
 from agents.spending.totals import of_task
 from agents.templatetags.countersign import one_line
 from review import password, services
@@ -89,6 +90,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
             posted(self.release_view, "release/", "review_reviewrequest_release"),
             posted(self.edit_view, "edit/", "review_reviewrequest_edit"),
             posted(self.look_up_view, "look-up/", "review_reviewrequest_look_up"),
+            posted(self.reveal_view, "reveal/", "review_reviewrequest_reveal"),
             posted(self.call_view, "call/", "review_reviewrequest_call"),
             posted(self.decide_view, "decide/<str:answer>/", "review_reviewrequest_decide"),
             path("<int:pk>/next/", self.admin_site.admin_view(self.next_view), name="review_reviewrequest_next"),
@@ -127,6 +129,10 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
     def release_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._simply(request, pk, services.release)
 
+    def reveal_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Shows this person the task's personal data for a while; the journal says so."""
+        return self._simply(request, pk, lambda _, person: reveal(self._asked(request, pk).task_id, by=person))
+
     def next_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Leaves this one as it is, and opens the one after it."""
         return self._to_next(request, self._asked(request, pk))
@@ -147,6 +153,10 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
         if tool is None or asked.action is None:
             return self._page(request, asked, refused="There is nothing to edit here: the tool is not registered.")
         was = asked.action.arguments
+        if hides_from(request.user, asked.action):
+            return self._page(
+                request, asked, refused="Have the personal data shown first: an edit needs the real values."
+            )
         form = ArgumentsForm(tool, was, request.POST)
         if request.POST.get("digest") != asked.digest:
             refused = "What you saw is not what is asked now. Nothing was decided; look at the page again."
@@ -274,6 +284,8 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
         status: int | None = None,
         **extra: Any,
     ) -> HttpResponse:
+        decisions, similar = list(asked.decisions.select_related("person")), similar_decisions(asked)
+        hidden = show_to(request.user, asked, asked.task, asked.action, *decisions, *similar, *rows_of_list(similar))
         page = read_review(asked, request.user)
         why_not = may_decide(asked, cast(User, request.user))
         may = page.is_open and not why_not
@@ -292,14 +304,17 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
             **self.handing(request, asked),
             **self.alike(asked),
             "typed": answered[1].data.get("comment", "") if answered and not may else "",
-            "decisions": list(asked.decisions.select_related("person")),
-            "similar": similar_decisions(asked),
+            "decisions": decisions,
+            "similar": similar,
+            "hides": bool(hidden),
+            "may_reveal": may_reveal(request.user),
             "spent": of_task(asked.task) if asked.kind == Kind.LIMIT else None,
             "is_mine": asked.claimed_by_id == request.user.pk and not claimed_by_other(asked, request.user),
             **extra,
         }
         tool = tool_of(asked)
         if may and Answer.EDIT in ANSWERS[asked.kind] and tool and asked.action:
+            context["edit_is_masked"] = asked.action in hidden
             context.setdefault("edit_form", ArgumentsForm(tool, asked.action.arguments))
         if may and asked.kind == Kind.TAKEOVER:
             context["tools"] = tools_of(asked)

@@ -120,6 +120,7 @@ class ReviewView(ApiView):
 
     read_scope = "reviews:read"
     write_scope = "reviews:decide"
+    task_member = "task"
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

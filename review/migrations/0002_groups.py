@@ -12,6 +12,7 @@ REVIEWERS = [
     "review.view_wish",
     "agents.view_agenttask",
     "agents.view_all_tasks",
+    "agents.see_personal_data",
     "agents.view_agent",
     "agents.view_agentversion",
 ]
@@ -21,6 +22,7 @@ OPERATORS = [
     "agents.submit_task",
     "agents.view_all_tasks",
     "agents.cancel_any_task",
+    "agents.see_personal_data",
     "agents.add_agentversion",
     "agents.change_agent",
     "agents.add_killswitch",
@@ -74,7 +76,7 @@ def _make_permissions(apps, label, alias):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0001_initial"),
+        ("agents", "0002_vault_private_values"),
         ("outgoing", "0001_initial"),
         ("review", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),

@@ -1,0 +1,136 @@
+"""People see masked values, unless the task is theirs or they ask for them on record; what runs is what is so."""
+
+import json
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from agents.models import Action, AgentTask, TaskEvent
+from agents.versions import publish
+from review.models import ReviewRequest
+from tests.desk.driving import Desk, calls
+from tests.loopback import Provider, call, finish
+from tests.privacy.knowing import CARD, EMAIL, GOAL, INPUTS, KNOWING, PHONE, any_of
+
+
+@pytest.fixture
+def asked(desk: Desk, provider: Provider) -> ReviewRequest:
+    """A call with a person's values in it that waits for a reviewer."""
+    publish(KNOWING, by=None)
+    answers = iter(
+        [
+            call("look", what="[[name:1]]"),
+            call("once_asked", what="for [[name:1]], [[email:1]]"),
+            finish("[[name:1]]: [[card:1]]"),
+        ]
+    )
+    provider.play = lambda _: next(answers)
+    return desk.request(desk.run(GOAL, agent="knowing", inputs=INPUTS))
+
+
+def signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+def pages(asked: ReviewRequest) -> list[str]:
+    """Every page on which the task or the request is shown."""
+    task = asked.task_id
+    return [
+        reverse("admin:index"),
+        reverse("admin:agents_agenttask_changelist"),
+        reverse("admin:agents_agenttask_change", args=[task]),
+        reverse("admin:agents_agenttask_live", args=[task]),
+        reverse("admin:agents_agenttask_journal", args=[task]),
+        reverse("admin:agents_agenttask_step", args=[task, 2]),
+        reverse("admin:review_reviewrequest_changelist"),
+        reverse("admin:review_reviewrequest_change", args=[asked.pk]),
+        reverse("admin:review_reviewrequest_together") + "?tool=once_asked",
+        f"/api/v1/tasks/{task}",
+        "/api/v1/tasks",
+        f"/api/v1/tasks/{task}/steps",
+        f"/api/v1/tasks/{task}/actions",
+        f"/api/v1/tasks/{task}/events",
+        "/api/v1/reviews",
+        f"/api/v1/reviews/{asked.pk}",
+    ]
+
+
+def seen(client: Client, address: str) -> str:
+    response = client.get(address)
+    assert response.status_code == 200, address
+    text = response.content.decode()
+    return json.dumps(response.json(), ensure_ascii=False) if "json" in response["Content-Type"] else text
+
+
+def test_a_reviewer_sees_masks_on_every_page_and_in_every_answer(desk: Desk, asked: ReviewRequest) -> None:
+    client = signed_in(desk.reviewer)
+    for address in pages(asked):
+        assert any_of(seen(client, address)) == [], address
+    page = seen(client, reverse("admin:review_reviewrequest_change", args=[asked.pk]))
+    assert "a•••@example.org" in page
+    assert "•••1111" in page
+    assert "Show them for 15 minutes" in page
+    assert "Have them shown first" in page
+    # What was on the screen is what is approved, to the digest.
+    task = desk.decide_and_settle(asked.task, "approve")
+    assert [one.subject for one in calls(task)] == ["Ana Lima", f"for Ana Lima, {EMAIL}"]
+    assert Action.objects.get(tool="once_asked").digest == asked.digest
+
+
+def test_the_submitter_sees_what_they_wrote_and_gets_it_back(desk: Desk, asked: ReviewRequest) -> None:
+    task = desk.decide_and_settle(asked.task, "approve")
+    client = signed_in(desk.submitter)
+    whole = client.get(f"/api/v1/tasks/{task.pk}").json()
+    assert (whole["goal"], whole["inputs"], whole["result"]) == (GOAL, INPUTS, f"Ana Lima: {CARD}")
+    assert any_of(seen(client, reverse("admin:agents_agenttask_change", args=[task.pk])), (EMAIL, PHONE))
+
+
+def test_who_asks_for_the_values_sees_them_for_a_while_and_the_journal_says_so(
+    desk: Desk, asked: ReviewRequest
+) -> None:
+    client = signed_in(desk.reviewer)
+    page = reverse("admin:review_reviewrequest_change", args=[asked.pk])
+    assert client.get(reverse("admin:review_reviewrequest_reveal", args=[asked.pk])).status_code == 405
+    assert client.post(reverse("admin:review_reviewrequest_reveal", args=[asked.pk])).status_code == 302
+    assert EMAIL in seen(client, page)
+    assert "•••" not in seen(client, page)
+    line = TaskEvent.objects.get(task=asked.task_id, kind="privacy.revealed")
+    assert line.actor == f"person:{desk.reviewer.username}"
+    assert {"email: a•••@example.org", "name: A•••", "phone: •••78"} <= set(line.data["values"])
+    assert any_of(str(line.data)) == []
+    # It is theirs alone, and ends.
+    assert EMAIL not in seen(signed_in(desk.colleague), page)
+    with time_machine.travel(timezone.now() + timezone.timedelta(minutes=16)):
+        client.force_login(desk.reviewer)
+        assert EMAIL not in seen(client, page)
+
+
+def test_who_lacks_the_right_is_refused_and_sees_masks(desk: Desk, asked: ReviewRequest) -> None:
+    permission = desk.reviewer.groups.get().permissions.get(codename="see_personal_data")
+    desk.reviewer.groups.get().permissions.remove(permission)
+    client = signed_in(desk.reviewer)
+    page = seen(client, reverse("admin:agents_agenttask_change", args=[asked.task_id]))
+    assert "Personal data are masked" in page
+    assert "Show them" not in page
+    client.post(reverse("admin:agents_agenttask_reveal", args=[asked.task_id]))
+    assert not TaskEvent.objects.filter(kind="privacy.revealed").exists()
+
+
+def test_a_mask_is_never_taken_for_the_value(desk: Desk, asked: ReviewRequest) -> None:
+    client = signed_in(desk.reviewer)
+    masked: dict[str, Any] = client.get(f"/api/v1/reviews/{asked.pk}").json()["shown"]["action"]["arguments"]
+    body = {"answer": "edit", "digest": asked.digest, "arguments": masked | {"manner": "first_lost_before"}}
+    answer = client.post(f"/api/v1/reviews/{asked.pk}/decide", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "arguments")
+    form = {"digest": asked.digest, "what": "x", "manner": "well"}
+    page = client.post(reverse("admin:review_reviewrequest_edit", args=[asked.pk]), form)
+    assert page.status_code == 409
+    assert any_of(page.content.decode()) == []
+    assert AgentTask.objects.get(pk=asked.task_id).status == "needs_review"
