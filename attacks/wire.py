@@ -21,6 +21,8 @@ class Puppet:
 
     def __init__(self) -> None:
         self.play: Play = lambda _: []
+        self.told: list[str] = []
+        """What it was asked, as it came."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._door())
         self._server.daemon_threads = True
 
@@ -48,7 +50,9 @@ class Puppet:
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                came = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                puppet.told.append(came)
+                asked = json.loads(came)
                 body = json.dumps(_completion(puppet.play(asked))).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
