@@ -86,7 +86,8 @@ class Tasks(ApiView, generics.ListAPIView[AgentTask]):
         return visible_to(caller(self.request)).defer("inputs", "result", "plan", "guidance")
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        return TaskLine(*args, only=wanted_fields(self.request, TaskLine), **kwargs)
+        wanted = wanted_fields(self.request, TaskLine)
+        return TaskLine(*args, only=wanted and [*wanted, "id", "submitted_by"], **kwargs)
 
     @extend_schema(
         tags=TAGS,
@@ -99,7 +100,12 @@ class Tasks(ApiView, generics.ListAPIView[AgentTask]):
 
         Besides the parameters here, `metadata.NAME=text` gives the tasks with this text in their metadata.
         """
-        return super().get(request, *args, **kwargs)
+        response = super().get(request, *args, **kwargs)
+        if wanted := wanted_fields(request, TaskLine):
+            # Whose a task is says what of it is masked, whether the caller wants to know it or not.
+            seen = self.seen(request, response.data)["results"]
+            response.data["results"] = [{name: one[name] for name in one if name in wanted} for one in seen]
+        return response
 
     @extend_schema(
         tags=TAGS,

@@ -54,6 +54,8 @@ def pages(asked: ReviewRequest) -> list[str]:
         reverse("admin:review_reviewrequest_together") + "?tool=once_asked",
         f"/api/v1/tasks/{task}",
         "/api/v1/tasks",
+        "/api/v1/tasks?fields=goal",
+        f"/api/v1/tasks/{task}?fields=inputs,goal",
         f"/api/v1/tasks/{task}/steps",
         f"/api/v1/tasks/{task}/actions",
         f"/api/v1/tasks/{task}/events",
