@@ -27,6 +27,8 @@ class Place:
 
 def find(text: str, kinds: Iterable[str] = KINDS) -> list[Place]:
     """Everything of these kinds, in the order of the text; places don't overlap."""
+    if len(text) < SHORTEST_OF_ALL:
+        return []
     some = kinds if _FEWEST_DIGITS.match(text) else [kind for kind in kinds if kind == "email"]
     return without_overlaps(place for kind in some for place in _FINDERS[kind](text))
 
@@ -40,6 +42,8 @@ def without_overlaps(places: Iterable[Place]) -> list[Place]:
     return kept
 
 
+SHORTEST_OF_ALL = 6
+"""Characters of the shortest thing that is found."""
 _FEWEST_DIGITS = re.compile(r"(?:\D*\d){7}")
 """No number of a person's has fewer, so most texts are done with at once."""
 _EMAIL = re.compile(r"[\w.+%'-]{1,64}(?:@|＠|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_][\w-]{0,62}", re.IGNORECASE)
@@ -87,7 +91,8 @@ _NATIONAL = (
     (r"\d{1,2}\.\d{3}\.\d{3}-[0-9K]", "cl.rut"),
 )
 _NATIONAL_FORM = re.compile(
-    rf"(?<![\w./-])(?:{'|'.join(f'({shape})' for shape, _ in _NATIONAL)})(?![\w/-])", re.IGNORECASE | re.ASCII
+    rf"(?<![\w./-])(?=[A-Z]{{0,6}}-?\d)(?:{'|'.join(f'({shape})' for shape, _ in _NATIONAL)})(?![\w/-])",
+    re.IGNORECASE | re.ASCII,
 )
 """All of them in one pass; no text fits two."""
 _NATIONAL_CHECKS = tuple(

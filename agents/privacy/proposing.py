@@ -70,9 +70,8 @@ class Veiled:
 
     def _veiled(self, request: ProposalRequest) -> tuple[Veil, ProposalRequest]:
         veil = Veil.of(self.privacy)
-        veiled = veil_request(request, veil)
-        if not veil.new and not self.privacy.fields:
-            return veil, veiled
+        if not veil.seeker.finds_any(*_said(request)):
+            return veil, request
         with _briefly():
             try:
                 veil = vault.veil_of(self.task.pk, self.privacy)
@@ -88,6 +87,22 @@ class Veiled:
             told = veiled.agent.model_copy(update={"prompt": veiled.agent.prompt + TOLD})
             veiled = replace(veiled, agent=told, offers=tuple(_open(one) for one in veiled.offers))
         return veil, veiled
+
+
+def _said(request: ProposalRequest) -> Iterator[Any]:
+    """All that comes from people and tools, in no order."""
+    yield request.goal
+    yield request.inputs
+    for entry in request.history:
+        match entry:
+            case Guidance():
+                yield entry.text
+                yield entry.summary
+            case PastCall():
+                yield from (entry.reasoning, entry.arguments, entry.result, entry.raw)
+    for step in request.plan:
+        yield step.purpose
+        yield step.arguments
 
 
 def veil_request(request: ProposalRequest, veil: Veil) -> ProposalRequest:

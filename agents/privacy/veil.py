@@ -55,6 +55,13 @@ class Seeker:
             for label, one in self._declared(value):
                 self.know(label, one)
 
+    def finds_any(self, *values: Any) -> bool:
+        """Is anything in these values to be hidden? Cheap where nothing is: all of their texts are read as one."""
+        if self.fields or self.known:
+            return True
+        text = visible_text("\n".join(_texts(values)))
+        return bool(find(text, self.kinds)) or (self.literals and _PLACEHOLDER.search(text) is not None)
+
     def know(self, label: str, value: Scalar) -> None:
         text = str(value).strip()
         if len(text) >= TELLING and not isinstance(value, bool) and text.casefold() not in self.known:
@@ -118,7 +125,8 @@ class Seeker:
             found += (
                 Place(*one.span(), self.known.get(one[0].casefold(), LITERAL)) for one in form.finditer(text) if one[0]
             )
-        found += (place for place, _ in self._in_json_text(text))
+        if self.fields:
+            found += (place for place, _ in self._in_json_text(text))
         return without_overlaps(found) if len(found) > 1 else found
 
     @functools.cached_property
@@ -133,7 +141,7 @@ class Seeker:
 
     def _in_json_text(self, text: str) -> Iterator[tuple[Place, str]]:
         """Declared fields in a text that is JSON, or the beginning of some."""
-        if self.fields and '":' in text.replace(" ", ""):
+        if '"' in text and ":" in text:
             for one in self._field_form.finditer(text):
                 group = 2 if one[2] is not None else 3
                 yield Place(*one.span(group), label_of(json.loads(one[1]))), one[group]
@@ -149,7 +157,7 @@ class Seeker:
             case list() | tuple():
                 for inner in value:
                     yield from self._declared(inner)
-            case str():
+            case str() if self.fields:
                 yield from ((place.label, one) for place, one in self._in_json_text(value))
 
 
@@ -253,6 +261,24 @@ def _scalars(value: Any) -> Iterator[Scalar]:
                 yield from _scalars(inner)
         case _:
             yield value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text, number and name of a member."""
+    match value:
+        case str():
+            yield value
+        case bool() | None:
+            return
+        case dict():
+            yield from value
+            for inner in value.values():
+                yield from _texts(inner)
+        case list() | tuple():
+            for inner in value:
+                yield from _texts(inner)
+        case _:
+            yield str(value)
 
 
 def _visible(value: Any) -> Any:
