@@ -20,7 +20,7 @@ from agents.models import Action, AgentTask, AgentVersion, Step, TaskEvent
 from agents.privacy.content import CONTENT
 from agents.privacy.masking import MARK, masked
 from agents.privacy.vault import known_values
-from agents.privacy.veil import Seeker
+from agents.privacy.veil import Seeker, StandIn
 
 REVEALED = "privacy.revealed"
 FOR = timedelta(minutes=15)
@@ -29,6 +29,9 @@ NAMED = 200
 """Values that a line of the journal names."""
 RIGHT = "agents.see_personal_data"
 COLUMNS = frozenset(column for content in CONTENT.values() for column in content.columns)
+
+TOLD = frozenset({"inputs", "metadata", "arguments", "answer", "result"})
+"""Members of rows and answers whose insides are named by agents and tools: fields that an agent declares are there."""
 
 Person = AbstractBaseUser | AnonymousUser | None
 
@@ -71,7 +74,7 @@ def hides_from(person: Person, row: Model) -> bool:
 def answer_to(person: Person, answers: Mapping[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
     """What of an API's answers, by their tasks, this person sees: the same, with masks."""
     seekers = _seekers(person, set(answers))
-    seen = {task: _content(answer, seekers[task]) if task in seekers else answer for task, answer in answers.items()}
+    seen = {task: _answer(answer, seekers[task]) if task in seekers else answer for task, answer in answers.items()}
     plain = _revealed(person, {task for task in answers if seen[task] != answers[task]})
     return {task: answers[task] if task in plain else seen[task] for task in answers}
 
@@ -115,7 +118,7 @@ def _values_of(task: AgentTask) -> list[str]:
 
     for row in rows if seeker else ():
         for column in CONTENT[row._meta.label_lower].columns:
-            seeker.replaced(getattr(row, column), note)  # type: ignore[union-attr]
+            _replaced({column: getattr(row, column)}, seeker, note)  # type: ignore[arg-type]
     return sorted(found)
 
 
@@ -160,25 +163,46 @@ def _masked(row: Model, seeker: Seeker) -> dict[str, Any]:
     changed = {}
     for column in CONTENT[row._meta.label_lower].columns:
         if column not in deferred:
-            was = getattr(row, column)
-            seeker.learn(was)
-            if (now := seeker.replaced(was, masked)) != was:
-                changed[column] = now
+            was = {column: getattr(row, column)}
+            _learn(was, seeker)
+            if (now := _replaced(was, seeker, masked)) != was:
+                changed[column] = now[column]
     return changed
 
 
-def _content(answer: Any, seeker: Seeker) -> Any:
-    """An answer with masks over those of its members that hold content."""
-    match answer:
+def _answer(answer: dict[str, Any], seeker: Seeker) -> Any:
+    _learn(answer, seeker)
+    return _replaced(answer, seeker, masked, is_content=False)
+
+
+def _learn(value: Any, seeker: Seeker) -> None:
+    match value:
         case dict():
-            seeker.learn(answer)
+            for name, inner in value.items():
+                if name in TOLD:
+                    seeker.learn(inner)
+                else:
+                    _learn(inner, seeker)
+        case list() | tuple():
+            for inner in value:
+                _learn(inner, seeker)
+        case str():
+            seeker.learn(value)
+
+
+def _replaced(value: Any, seeker: Seeker, by: StandIn, is_content: bool = True) -> Any:
+    """A value of our own structure, with what is found in its content replaced; its names are ours, and stay."""
+    match value:
+        case dict():
             return {
-                name: seeker.replaced(inner, masked) if name in COLUMNS else _content(inner, seeker)
-                for name, inner in answer.items()
+                name: seeker.replaced(inner, by)
+                if name in TOLD
+                else _replaced(inner, seeker, by, is_content or name in COLUMNS)
+                for name, inner in value.items()
             }
         case list() | tuple():
-            return [_content(one, seeker) for one in answer]
-    return answer
+            return [_replaced(inner, seeker, by, is_content) for inner in value]
+    return seeker.replaced(value, by) if is_content else value
 
 
 def _holds_mask(value: Any) -> bool:

@@ -80,6 +80,10 @@ def test_a_reviewer_sees_masks_on_every_page_and_in_every_answer(desk: Desk, ask
     assert "•••1111" in page
     assert "Show them for 15 minutes" in page
     assert "Have them shown first" in page
+    # The names of tools and members are the house's own, whatever fields an agent declares.
+    shown = client.get(f"/api/v1/reviews/{asked.pk}").json()["shown"]
+    assert [one["name"] for one in shown["steps"]] == ["look", "once_asked"]
+    assert shown["inputs"] == {"customer": {"name": "A•••", "mails": ["a•••@example.org"]}, "card": "•••1111"}
     # What was on the screen is what is approved, to the digest.
     task = desk.decide_and_settle(asked.task, "approve")
     assert [one.subject for one in calls(task)] == ["Ana Lima", f"for Ana Lima, {EMAIL}"]
