@@ -16,7 +16,7 @@ from agents.engine.proposing import next_proposal
 from agents.engine.story import Story, story_of
 from agents.errors import LeaseLost
 from agents.llm.base import CONTROL_TOOLS
-from agents.privacy.scrubbing import speaking_of
+from agents.privacy.scrubbing import one_task, speak_of
 from agents.spending.ledger import give_up_open_calls
 from agents.states import ActionStatus, TaskStatus
 
@@ -32,6 +32,7 @@ def work_once() -> bool:
                 return False
             with (
                 structlog.contextvars.bound_contextvars(task=lease.task_id, token=lease.token),
+                one_task(),
                 spans.slice_of(lease.task_id),
             ):
                 advance(lease)
@@ -57,9 +58,17 @@ def advance(lease: Lease) -> None:
     until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     try:
         story = story_of(lease.claimed)
-        private = [story.task.inputs, *((one.result, one.step.arguments) for one in story.past)]
-        with speaking_of(story.definition, private):
-            _advance(lease, story, until)
+        speak_of(story.definition, [story.task.inputs, *((one.step.arguments, one.result) for one in story.past)])
+        spans.name_agent(story.task)
+        give_up_open_calls(story.task.pk)
+        while story.task.status == TaskStatus.RUNNING:
+            step(lease, story)
+            if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):
+                if draining() or leases.others_wait():
+                    leases.release(lease, story.task)
+                    dispatch.hint()
+                    return
+                until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     except LeaseLost as lost:
         log.warning("lease.lost", why=str(lost))
     except (OperationalError, InterfaceError) as away:
@@ -69,19 +78,6 @@ def advance(lease: Lease) -> None:
         log.exception("loop.failed")
     finally:
         leases.let_go(lease)
-
-
-def _advance(lease: Lease, story: Story, until: float) -> None:
-    spans.name_agent(story.task)
-    give_up_open_calls(story.task.pk)
-    while story.task.status == TaskStatus.RUNNING:
-        step(lease, story)
-        if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):
-            if draining() or leases.others_wait():
-                leases.release(lease, story.task)
-                dispatch.hint()
-                return
-            until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
 
 
 def step(lease: Lease, story: Story) -> None:

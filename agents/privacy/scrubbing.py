@@ -17,16 +17,20 @@ _here: ContextVar[Seeker] = ContextVar("countersign_private")
 
 
 @contextmanager
-def speaking_of(definition: AgentDefinition, *texts: Any) -> Iterator[None]:
-    """Within the block, values of the agent's declared fields are known from these texts, and more can be learned."""
-    seeker = Seeker(fields=frozenset(definition.privacy.fields))
-    for text in texts:
-        seeker.learn(text)
-    before = _here.set(seeker)
+def one_task() -> Iterator[None]:
+    """What is learned within the block is forgotten at its end."""
+    before = _here.set(Seeker())
     try:
         yield
     finally:
         _here.reset(before)
+
+
+def speak_of(definition: AgentDefinition, told: Any) -> None:
+    """From now on values of the agent's declared fields are known, as what it was told has them."""
+    seeker = Seeker(fields=frozenset(definition.privacy.fields))
+    seeker.learn(told)
+    _here.set(seeker)
 
 
 def also_hide(values: dict[str, str]) -> None:
