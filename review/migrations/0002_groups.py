@@ -76,7 +76,7 @@ def _make_permissions(apps, label, alias):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0002_vault_private_values"),
+        ("agents", "0001_initial"),
         ("outgoing", "0001_initial"),
         ("review", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
