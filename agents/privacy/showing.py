@@ -52,13 +52,13 @@ class Hidden:
 def show_to(person: Person, *rows: Model | None) -> Hidden:
     """Puts masks over the values in these rows, in memory, where this person does not see them; says over which."""
     present = [row for row in rows if row is not None]
-    seekers = _seekers(person, {_task_of(row) for row in present})
+    seekers = _seekers(person, {key for row in present if (key := _task_of(row))})
     changes: list[tuple[Model, dict[str, Any]]] = []
     for row in present:
-        seeker = seekers.get(_task_of(row))
+        seeker = seekers.get(_task_of(row) or 0)
         if seeker is not None and (changed := _masked(row, seeker)):
             changes.append((row, changed))
-    plain = _revealed(person, {_task_of(row) for row, _ in changes})
+    plain = _revealed(person, {key for row, _ in changes if (key := _task_of(row))})
     hidden = [(row, changed) for row, changed in changes if _task_of(row) not in plain]
     for row, changed in hidden:
         for column, value in changed.items():
@@ -151,11 +151,12 @@ def _revealed(person: Person, tasks: set[int]) -> set[int]:
     return set(lines.values_list("task_id", flat=True))
 
 
-def _task_of(row: Model) -> int:
+def _task_of(row: Model) -> int | None:
+    """The key of its task; None for a probe's call, or a trial delivery, which belong to none."""
     value: Any = row
     for part in CONTENT[row._meta.label_lower].task.split("__"):
-        value = getattr(value, f"{part}_id" if hasattr(value, f"{part}_id") and part == "task" else part)
-    return int(value)
+        value = getattr(value, f"{part}_id" if hasattr(value, f"{part}_id") and part == "task" else part, None)
+    return value
 
 
 def _masked(row: Model, seeker: Seeker) -> dict[str, Any]:
