@@ -17,8 +17,11 @@ _mine = threading.local()
 
 
 @contextmanager
-def working() -> Iterator[None]:
-    """Waits for a turn, and has it for as long as the block runs; whoever has one already goes on."""
+def working(*, to_go_on: bool = False) -> Iterator[None]:
+    """Waits for a turn, and has it for as long as the block runs; whoever has one already goes on.
+
+    `to_go_on` keeps it for whoever waited for something that has come: what was paid for is recorded without a queue.
+    """
     if _has_turn():
         yield
         return
@@ -27,8 +30,9 @@ def working() -> Iterator[None]:
     try:
         yield
     finally:
-        _mine.held = False
-        _turns.release()
+        if not (to_go_on and getattr(_mine, "waits", False)):
+            _mine.held = False
+            _turns.release()
 
 
 @contextmanager
@@ -37,12 +41,14 @@ def waiting() -> Iterator[None]:
     if not _has_turn():
         yield
         return
-    _mine.held = False
+    _mine.held, _mine.waits = False, True
     _turns.release()
     try:
         yield
     finally:
-        _turns.acquire()
+        _mine.waits = False
+        if not _has_turn():
+            _turns.acquire()
         _mine.held = True
 
 

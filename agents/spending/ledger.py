@@ -67,7 +67,7 @@ class Ledger:
     def settled(self, call: OpenCall, settlement: Settlement) -> None:
         """After a call, however it ended. A call that was given up meanwhile stays at its reservation."""
         spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
-        with _briefly():
+        with _briefly(to_go_on=settlement.answered):
             with _together(call.budgets):
                 now = _settle(call, settlement)
                 if now is None:
@@ -212,9 +212,9 @@ def _together(budgets_: tuple[Budget, ...]) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def _briefly() -> Iterator[None]:
+def _briefly(*, to_go_on: bool = False) -> Iterator[None]:
     """The connection is borrowed for what is done here, and given back before the model is waited for."""
-    with turns.working():
+    with turns.working(to_go_on=to_go_on):
         try:
             yield
         finally:
