@@ -75,7 +75,7 @@ def test_what_the_loop_and_people_write_verifies(desk: Desk) -> None:
 
 
 def test_the_chain_costs_the_loop_no_statement(desk: Desk) -> None:
-    """One conditional UPDATE, one SELECT, then one UPDATE with the head in it and one INSERT of all lines."""
+    """One conditional UPDATE, one SELECT, then an INSERT of all lines and an UPDATE with the head: one where it can."""
     task = reviewed(desk)
     with (
         CaptureQueriesContext(
@@ -85,8 +85,9 @@ def test_the_chain_costs_the_loop_no_statement(desk: Desk) -> None:
     ):
         opened.event("note.first")
         opened.event("note.second")
-    verbs = [one["sql"].split()[0] for one in queries if one["sql"].split()[0] in ("UPDATE", "SELECT", "INSERT")]
-    assert verbs == ["UPDATE", "SELECT", "UPDATE", "INSERT"]
+    verbs = [verb for one in queries if (verb := one["sql"].split()[0]) in ("UPDATE", "SELECT", "INSERT", "WITH")]
+    written = ["WITH"] if connection.vendor == "postgresql" else ["INSERT", "UPDATE"]
+    assert verbs == ["UPDATE", "SELECT", *written]
     assert findings() == []
 
 

@@ -25,7 +25,8 @@ def test_nothing_is_proposed_after_the_deadline(desk: Desk) -> None:
     task = late(desk, f"once {subject()}")
     assert (task.parked_for, task.steps_taken, calls(task)) == (Kind.LIMIT, 0, [])
     request = desk.request(task)
-    assert (request.title, request.reasons[0]["code"]) == ("The deadline has passed: extend?", "limit.deadline")
+    assert request.title == f"The deadline has passed: extend? {task.goal}"
+    assert request.reasons[0]["code"] == "limit.deadline"
     check(task)
 
 
