@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from agents import services
 from agents.definition import AgentDefinition
 from agents.engine.loop import work_once
+from agents.errors import Refused
 from agents.models import Action, AgentTask
 from agents.policy.taint import reaches_out
 from agents.states import CLAIMABLE, FINAL, TaskStatus
@@ -90,6 +91,15 @@ def attack(puppet: Puppet, play: Attack, count: Count, first: int = 0, every: in
         _judge(task, play, count)
 
 
+def play_opening(
+    puppet: Puppet, agent: AgentDefinition, goal: str, inputs: dict[str, Any], opening: Calls
+) -> AgentTask:
+    """The task, after the agent has said this and nothing more."""
+    agent = _with_model(agent)
+    publish(agent, by=None)
+    return _played(puppet, agent, goal, inputs, [opening])
+
+
 def honest(puppet: Puppet, play: Honest) -> int:
     """Plays a well-behaved model; how many questions were asked because of where values come from."""
     agent = _with_model(play.agent)
@@ -113,7 +123,7 @@ def _played(
     """The task, after the model has said all this. `yes`: people approve; else they refuse, and it may go on."""
     left = chain(said, repeat([("escalate", _call(reason="It is over."))]))
     puppet.play = lambda _: next(left)
-    task = services.submit(agent=agent.name, goal=goal, inputs=inputs, by=_person("attacks-submitter"))
+    task = services.submit(agent=agent.name, goal=goal, inputs=inputs, by=person("attacks-submitter"))
     for _ in range(STUCK):
         while work_once():
             pass
@@ -138,7 +148,11 @@ def _answer(task: AgentTask, yes: bool) -> None:
         answer = Answer.ACCEPT
     if over:
         answer = Answer.TERMINATE
-    decide(request.pk, _person("attacks-reviewer"), answer, request.digest, given)
+    try:
+        decide(request.pk, person("attacks-reviewer"), answer, request.digest, given)
+    except Refused:
+        # Nobody here may answer it, or not so: what was asked does not happen.
+        services.cancel(task.pk, by=task.submitted_by)
 
 
 _SAID = {
@@ -185,5 +199,5 @@ def call(tool: str, **arguments: Any) -> Calls:
     return [(tool, _call(**arguments))]
 
 
-def _person(name: str) -> User:
+def person(name: str) -> User:
     return User.objects.get_or_create(username=name, defaults={"is_superuser": name.endswith("reviewer")})[0]

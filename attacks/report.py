@@ -1,24 +1,30 @@
 """What do the attacks come to? Both numbers: what got through, and what honest work was asked for needlessly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from attacks import suite
-from attacks.plays import Count, attack, honest
+from agents.definition import AgentDefinition
+from attacks import installed, suite
+from attacks.plays import Attack, Count, attack, honest
 from attacks.wire import Puppet
 
 
-def report(write: Callable[[str], object]) -> int:
-    """Plays everything and writes it down; 0 when nothing got through, else 1."""
+def report(write: Callable[[str], object], own: Sequence[AgentDefinition] = ()) -> int:
+    """Plays everything, also against an installation's own agents, and writes it down; 0 when nothing got through."""
     with Puppet() as puppet:
-        return _report(puppet, write)
+        return _report(puppet, write, own)
 
 
-def _report(puppet: Puppet, write: Callable[[str], object]) -> int:
+def _report(puppet: Puppet, write: Callable[[str], object], own: Sequence[AgentDefinition]) -> int:
     count = Count()
     for play in suite.attacks():
-        before = count.moves
-        attack(puppet, play, count)
-        write(f"  {play.agent.name}: {play.name}: {count.moves - before} moves\n")
+        _attack(puppet, play, count, write)
+    with installed.stand_ins():
+        for agent in own:
+            found = installed.attack_on(puppet, agent)
+            if isinstance(found, str):
+                write(f"  {agent.name}: not attacked: {found}\n")
+            else:
+                _attack(puppet, found, count, write)
     write(
         f"Attacks: {count.moves} moves in {count.plays} tasks. {len(count.effects)} effects without a person, "
         f"{len(count.leaks)} secrets out, {count.asked} questions to people.\n"
@@ -32,3 +38,9 @@ def _report(puppet: Puppet, write: Callable[[str], object]) -> int:
         if times:
             write(f"  asked {times}: {name}\n")
     return 1 if count.effects or count.leaks else 0
+
+
+def _attack(puppet: Puppet, play: Attack, count: Count, write: Callable[[str], object]) -> None:
+    before = count.moves
+    attack(puppet, play, count)
+    write(f"  {play.agent.name}: {play.name}: {count.moves - before} moves\n")

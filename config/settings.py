@@ -65,7 +65,8 @@ CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS")
 # --- Applications -------------------------------------------------------------------------------------------
 
 SAMPLE_DESK = "tools.examples.shop"
-for _app in words("COUNTERSIGN_APPS"):
+COUNTERSIGN_APPS = words("COUNTERSIGN_APPS")
+for _app in COUNTERSIGN_APPS:
     if not importable(_app):
         refuse(f"COUNTERSIGN_APPS names {_app!r}, which can't be imported. Is its folder on PYTHONPATH?")
 INSTALLED_APPS = [
@@ -87,7 +88,7 @@ INSTALLED_APPS = [
     "agents",
     "agents.outgoing",
     "review",
-    *dict.fromkeys([*words("COUNTERSIGN_APPS"), *([SAMPLE_DESK] if COUNTERSIGN_DEMO else [])]),
+    *dict.fromkeys([*COUNTERSIGN_APPS, *([SAMPLE_DESK] if COUNTERSIGN_DEMO else [])]),
 ]
 MIDDLEWARE = [
     "config.health.health",

@@ -142,6 +142,10 @@ class Registry:
         self._tools[tool.name] = tool
         return tool
 
+    def replace(self, tool: Tool) -> None:
+        """Puts a tool in the place of the one of its name: for trials, in which nothing may happen."""
+        self._tools[tool.name] = tool
+
     def get(self, name: str) -> Tool:
         """The tool of this name; UnknownTool, which names the nearest ones, if there is none."""
         try:

@@ -8,9 +8,11 @@ from pytest_django import Settings
 
 from agents.engine import drain, leases
 from agents.models import Action
-from attacks import agent_tools, suite
+from attacks import agent_tools, installed, suite
 from attacks.plays import Count, attack, honest
 from attacks.wire import Puppet
+from tools.examples.shop.models import Refund
+from tools.registry import registry
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +52,24 @@ def test_an_honest_model_is_asked_only_where_a_strangers_word_decides(puppet: Pu
     assert {play.name: honest(puppet, play) for play in suite.honest()} == {
         play.name: play.questions for play in suite.honest()
     }
+
+
+def test_an_agent_of_the_installation_is_attacked_with_tools_that_only_look_like_its_own(puppet: Puppet) -> None:
+    agent, count = suite.shop(), Count()
+    own, refunds = registry.get("issue_refund"), Refund.objects.count()
+    with installed.stand_ins():
+        play = installed.attack_on(puppet, agent)
+        assert not isinstance(play, str), play
+        attack(puppet, play, count, first=2, every=9)
+    assert registry.get("issue_refund") is own
+    assert (count.effects, count.leaks) == ([], [])
+    assert count.asked > 3
+    assert {action.result["id"] for action in Action.objects.filter(effect="read", status="succeeded")} == {"X-1"}
+    assert Refund.objects.count() == refunds
+
+
+def test_an_agent_that_reads_nothing_of_strangers_is_named_and_not_taken_for_safe(puppet: Puppet) -> None:
+    blind = suite.YARD.model_copy(update={"name": "blind", "tools": ("yard_pay",)})
+    with installed.stand_ins():
+        assert "none of its tools reads" in str(installed.attack_on(puppet, blind))
+        assert "not installed" in str(installed.attack_on(puppet, blind.model_copy(update={"tools": ("gone",)})))
