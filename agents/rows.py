@@ -43,7 +43,7 @@ def insert(rows: Iterable[Model], after: Statement | None = None) -> bool:
     here = connections[DEFAULT_DB_ALIAS]
     if after is not None and not _takes_several(here):
         with transaction.atomic():
-            return _updates(after) and insert(new)
+            return carry_out(after) and insert(new)
     model, (given, left) = type(new[0]), _columns(new[0])
     statement, back = _insert(here.vendor, model, given, left, len(new), after.text if after else "")
     with _cursor(here) as cursor:
@@ -76,7 +76,7 @@ def update(
         with transaction.atomic():
             found = update(model, key, before, back, **fields)
             if found is not None:
-                _updates(then)
+                carry_out(then)
             return found
     statement, parameters, readers = _setting(here, model, key, fields, before, tuple(back))
     if then is not None:
@@ -122,6 +122,13 @@ def next_key(model: type[Model]) -> BaseExpression | None:
     return _next_key(model)
 
 
+def carry_out(statement: Statement) -> bool:
+    """Carries it out by itself; says whether it found a row."""
+    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+        cursor.execute(statement.text, statement.parameters)
+        return bool(cursor.rowcount)
+
+
 @functools.cache
 def _next_key(model: type[Model]) -> BaseExpression:
     return Func(template=f"nextval('{model._meta.db_table}_id_seq')", output_field=BigIntegerField())
@@ -136,12 +143,6 @@ def _cursor(here: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
     """Our backend for PostgreSQL has a cursor for statements that come again and again."""
     cursor: AbstractContextManager[Any] = getattr(here, "preparing_cursor", here.cursor)()
     return cursor
-
-
-def _updates(statement: Statement) -> bool:
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
-        cursor.execute(statement.text, statement.parameters)
-        return bool(cursor.rowcount)
 
 
 def _values(rows: Iterable[Model], given: tuple[Any, ...], here: BaseDatabaseWrapper) -> list[Any]:

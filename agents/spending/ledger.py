@@ -75,6 +75,8 @@ class Ledger:
                     return
                 for budget in call.budgets:
                     budgets.correct(budget, call.worst, now)
+                if call.budgets:
+                    rows.carry_out(_leaving(call, now))
             told = [said for budget in call.budgets if (said := budgets.newly_mostly_used(budget))]
             if self.task is not None:
                 warning.warn(self.task, call.budgets)
@@ -183,9 +185,14 @@ def _settle(call: OpenCall, settlement: Settlement) -> Amount | None:
         cost = prices.cost(usage) if prices else None
         now = Amount(cost, usage.input_tokens + usage.output_tokens)
         fields |= _used(usage) | {"cost": cost, "at_most": False, "prices": _written(prices)}
-    leaving = pacing.leaving(row.provider, call.estimated, now.tokens)
-    written = rows.update(ModelCall, row.pk, {"status": Status.OPEN}, then=leaving, **fields)
+    # Budgets are changed before the provider's row, as when a call is opened: in two orders, two would lock each other.
+    then = None if call.budgets else _leaving(call, now)
+    written = rows.update(ModelCall, row.pk, {"status": Status.OPEN}, then=then, **fields)
     return None if written is None else now
+
+
+def _leaving(call: OpenCall, now: Amount) -> rows.Statement:
+    return pacing.leaving(call.row.provider, call.estimated, now.tokens)
 
 
 def _used(usage: Usage) -> dict[str, Any]:
