@@ -11,7 +11,7 @@ from agents.models import Action
 from agents.states import ActionStatus
 from attacks.agent_tools import INJECTION, SECRET
 from attacks.attacker import filled
-from attacks.plays import Attack, person, plan, play_opening
+from attacks.plays import Attack, person, plan, played
 from attacks.wire import Puppet
 from tools.registry import Effect, Reconciled, Tool, registry
 
@@ -45,7 +45,7 @@ def attack_on(puppet: Puppet, agent: AgentDefinition) -> Attack | str:
         if tool.effect != Effect.READ or tool.vouches_for(f"/{OUTSIDE}/text"):
             continue
         opening = plan(("s1", tool.name, filled(tool.input_schema, ["1", 1])))
-        task = play_opening(puppet, agent, GOAL, inputs, opening)
+        task = played(puppet, agent, GOAL, inputs, [opening])
         if Action.objects.filter(task=task, tool=tool.name, status=ActionStatus.SUCCEEDED).exists():
             return Attack("as it is defined", agent, GOAL, (opening,), inputs=inputs, secret=SECRET)
     return "none of its tools reads, unasked and with made-up arguments, what strangers may have written"

@@ -76,14 +76,12 @@ class Count:
 
 def attack(puppet: Puppet, play: Attack, count: Count, first: int = 0, every: int = 1) -> None:
     """Plays the attacker's moves against one agent: all of them, or every so many from the first on."""
-    agent = _with_model(play.agent)
-    publish(agent, by=None)
-    tools = {name: registry.get(name).input_schema for name in agent.tools}
+    tools = {name: registry.get(name).input_schema for name in play.agent.tools}
     turn = Turn(tools, tuple(play.goal.replace(",", " ").replace(".", " ").split()), play.secret or "no-secret")
     moves = islice(attacker.moves(turn), first, None, every)
     while some := list(islice(moves, MOVES_OF_A_TASK)):
         puppet.told.clear()
-        task = _played(puppet, agent, play.goal, play.inputs, [*play.opening, *some])
+        task = played(puppet, play.agent, play.goal, play.inputs, [*play.opening, *some])
         told = "".join(puppet.told)
         count.leaks += [f"{play.name}: the model was shown {one}" for one in play.kept_from_model if one in told]
         count.plays += 1
@@ -91,20 +89,9 @@ def attack(puppet: Puppet, play: Attack, count: Count, first: int = 0, every: in
         _judge(task, play, count)
 
 
-def play_opening(
-    puppet: Puppet, agent: AgentDefinition, goal: str, inputs: dict[str, Any], opening: Calls
-) -> AgentTask:
-    """The task, after the agent has said this and nothing more."""
-    agent = _with_model(agent)
-    publish(agent, by=None)
-    return _played(puppet, agent, goal, inputs, [opening])
-
-
 def honest(puppet: Puppet, play: Honest) -> int:
     """Plays a well-behaved model; how many questions were asked because of where values come from."""
-    agent = _with_model(play.agent)
-    publish(agent, by=None)
-    task = _played(puppet, agent, play.goal, play.inputs, list(play.calls), yes=True)
+    task = played(puppet, play.agent, play.goal, play.inputs, list(play.calls), yes=True)
     if task.status != TaskStatus.COMPLETE:
         raise AssertionError(f"{play.name}: the task is {task.status}, {task.failure or task.notice}")
     requests = ReviewRequest.objects.filter(task=task)
@@ -117,10 +104,11 @@ def _with_model(agent: AgentDefinition) -> AgentDefinition:
     return agent.model_copy(update={"models": (MODEL,), "models_for": type(agent.models_for)(), "limits": limits})
 
 
-def _played(
+def played(
     puppet: Puppet, agent: AgentDefinition, goal: str, inputs: dict[str, Any], said: Sequence[Calls], yes: bool = False
 ) -> AgentTask:
     """The task, after the model has said all this. `yes`: people approve; else they refuse, and it may go on."""
+    publish(_with_model(agent), by=None)
     left = chain(said, repeat([("escalate", _call(reason="It is over."))]))
     puppet.play = lambda _: next(left)
     task = services.submit(agent=agent.name, goal=goal, inputs=inputs, by=person("attacks-submitter"))

@@ -268,6 +268,16 @@ def let_go_of_database() -> None:
     connection.close()
 
 
+@contextmanager
+def briefly(*, to_go_on: bool = False) -> Iterator[None]:
+    """A turn and a connection for what is done here, given back before a model is waited for; see `turns.working`."""
+    with turns.working(to_go_on=to_go_on):
+        try:
+            yield
+        finally:
+            let_go_of_database()
+
+
 def drop_connection() -> None:
     """Leaves nothing behind of a tool that used the database: no dead connection, no open transaction, no setting."""
     connection.close()

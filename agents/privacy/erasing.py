@@ -70,7 +70,7 @@ def _refuse_while_running(tasks: set[int]) -> None:
 
 
 def _erase(change: Change, wanted: list[str], why: str, erased: Erased) -> None:
-    known = {value.casefold(): "" for value in wanted}
+    known, digests = {value.casefold(): "" for value in wanted}, _digests(wanted)
     seeker = Seeker(kinds=(), known=known)
     rows, lines = 0, set[int]()
     for name, content in CONTENT.items():
@@ -88,7 +88,7 @@ def _erase(change: Change, wanted: list[str], why: str, erased: Erased) -> None:
             if content.told_by:
                 lines.update(_lines_about(change.task.pk, *content.told_by, row.pk))
     for value in PrivateValue.objects.filter(task=change.task):
-        if value.digest in _digests(wanted) or _opens_as(value.sealed, known):
+        if value.digest in digests or _opens_as(value.sealed, known):
             value.delete()
             rows += 1
     gone = TaskEvent.objects.filter(task=change.task, number__in=lines).exclude(kind=ERASURE).exclude(salt="")

@@ -7,13 +7,11 @@ and traces see placeholders.
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.definition import Privacy
-from agents.engine import turns
-from agents.engine.leases import let_go_of_database
+from agents.engine.leases import briefly
 from agents.llm.base import (
     CONTROL_TOOLS,
     Guidance,
@@ -72,7 +70,7 @@ class Veiled:
         veil = Veil.of(self.privacy)
         if not veil.seeker.finds_any(*_said(request)):
             return veil, request
-        with _briefly():
+        with briefly():
             try:
                 veil = vault.veil_of(self.task.pk, self.privacy)
             except InvalidToken:
@@ -163,16 +161,6 @@ def _invented(name: str, said: Proposal, veil: Veil) -> InvalidProposal:
     )
     raw = f"{said.name}({json.dumps(said.arguments, ensure_ascii=False)})"
     return InvalidProposal("placeholder.unknown", message, veil.put_back_where_known(raw), said.proposer)
-
-
-@contextmanager
-def _briefly() -> Iterator[None]:
-    """A turn and a connection for what is done here, given back before the model is waited for."""
-    with turns.working():
-        try:
-            yield
-        finally:
-            let_go_of_database()
 
 
 def veiled(link: Proposer, task: AgentTask | None, privacy: Privacy) -> Proposer:

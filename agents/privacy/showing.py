@@ -83,10 +83,6 @@ def may_reveal(person: Any) -> bool:
     return bool(person.has_perm(RIGHT))
 
 
-def is_revealed(person: Person, task_id: int) -> bool:
-    return task_id in _revealed(person, {task_id})
-
-
 def reveal(task_id: int, *, by: User) -> None:
     """Lets this person see the task's data for a while, and writes down who saw which. Raises NotAllowed."""
     if not may_reveal(by):

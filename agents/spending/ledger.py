@@ -5,8 +5,7 @@ is another one. Between them there is no transaction and no connection.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +16,8 @@ from django.utils import timezone
 from sentry_sdk.tracing import Span
 
 from agents import rows
-from agents.engine import spans, turns
-from agents.engine.leases import let_go_of_database
+from agents.engine import spans
+from agents.engine.leases import briefly
 from agents.llm.asking import Opening, Settlement, Usage
 from agents.llm.base import NoProposal
 from agents.llm.pricing import Prices, dearest_prices, prices_of
@@ -59,7 +58,7 @@ class Ledger:
 
     def opened(self, opening: Opening) -> OpenCall:
         """Before a call. Raises NotYet, BudgetReached or NoProposal, and then nothing is taken and nothing sent."""
-        with _briefly():
+        with briefly():
             call = self._open(opening)
         self._last = call.row
         return call
@@ -67,7 +66,7 @@ class Ledger:
     def settled(self, call: OpenCall, settlement: Settlement) -> None:
         """After a call, however it ended. A call that was given up meanwhile stays at its reservation."""
         spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
-        with _briefly(to_go_on=settlement.answered):
+        with briefly(to_go_on=settlement.answered):
             with _together(call.budgets):
                 now = _settle(call, settlement)
                 if now is None:
@@ -216,13 +215,3 @@ def _written(prices: Prices | None) -> dict[str, str] | None:
 def _together(budgets_: tuple[Budget, ...]) -> AbstractContextManager[None]:
     """A transaction, where a call and its provider's pace, one statement, are not all that changes."""
     return transaction.atomic() if budgets_ else nullcontext()
-
-
-@contextmanager
-def _briefly(*, to_go_on: bool = False) -> Iterator[None]:
-    """The connection is borrowed for what is done here, and given back before the model is waited for."""
-    with turns.working(to_go_on=to_go_on):
-        try:
-            yield
-        finally:
-            let_go_of_database()

@@ -2,9 +2,9 @@
 
 import json
 
-from agents.definition import AgentDefinition, Limits, Privacy
+from agents.definition import Privacy
 from tests.loopback import Provider
-from tests.spending.conftest import MODEL
+from tests.spending.conftest import THINKER
 
 EMAIL = "ana.lima@example.org"
 CARD = "4111 1111 1111 1111"
@@ -14,15 +14,13 @@ VALUES = (EMAIL, CARD, PHONE, NAME)
 GOAL = f"Look at the kettle that {NAME} ({EMAIL}, {PHONE}) paid with {CARD}"
 INPUTS = {"customer": {"name": NAME, "mails": [EMAIL]}, "card": 4111111111111111}
 
-KNOWING = AgentDefinition(
-    name="knowing",
-    title="The one who knows people",
-    prompt="You work at a desk where things are tried.",
-    models=(MODEL,),
-    tools=("look", "once_asked", "idempotent"),
-    handover="A colleague looks at this now.",
-    limits=Limits(max_steps=12, ceiling_steps=20),
-    privacy=Privacy(kinds=("email", "phone", "card", "iban", "national_id"), fields=("name",)),
+KNOWING = THINKER.model_copy(
+    update={
+        "name": "knowing",
+        "title": "The one who knows people",
+        "tools": ("look", "once_asked", "idempotent"),
+        "privacy": Privacy(kinds=("email", "phone", "card", "iban", "national_id"), fields=("name",)),
+    }
 )
 
 
