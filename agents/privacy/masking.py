@@ -5,7 +5,7 @@ from agents.privacy.veil import Scalar
 MARK = "•••"
 """Stands in every masked value."""
 _LAST = {"card": 4, "iban": 4, "phone": 2, "national_id": 2}
-"""How many of the last characters are shown."""
+"""How many of the last letters and digits are shown."""
 
 
 def masked(label: str, value: Scalar) -> str:
@@ -14,5 +14,6 @@ def masked(label: str, value: Scalar) -> str:
         name, at, domain = text.partition("@")
         return f"{name[:1]}{MARK}{at}{domain}"
     if label in _LAST:
-        return f"{MARK}{text[-_LAST[label] :]}"
+        bare = "".join(filter(str.isalnum, text))
+        return f"{MARK}{bare[-_LAST[label] :]}"
     return f"{text[:1]}{MARK}" if len(text) > 2 else MARK
