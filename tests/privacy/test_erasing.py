@@ -55,7 +55,7 @@ def told(desk: Desk, provider: Provider) -> AgentTask:
     )
     provider.play = lambda _: next(answers)
     task = desk.run(GOAL, agent="knowing", inputs=INPUTS, metadata={"for": NAME})
-    services.answer(task.pk, f"Yes, {NAME}", by=desk.submitter)
+    services.answer(task.pk, f"Yes, {NAME}, and tell {OTHER}", by=desk.submitter)
     task = desk.settle(task)
     desk.decide(task, "edit", arguments={"what": f"to {EMAIL}", "manner": "well"}, comment=f"{NAME} it is")
     task = desk.decide_and_settle(desk.settle(task), "approve")
@@ -77,7 +77,8 @@ def test_no_row_holds_a_value_afterwards_and_the_audit_is_valid(told: AgentTask)
     line = TaskEvent.objects.filter(task=told, kind="journal.erased").get()
     assert (line.actor, line.data["why"]) == ("operator", "Request 2026-118")
     assert line.data["lines"]
-    assert set(PrivateValue.objects.filter(task=told).values_list("label", flat=True)) == {"card", "phone"}
+    kept = PrivateValue.objects.filter(task=told).values_list("label", "number")
+    assert sorted(kept) == [("card", 1), ("card", 2), ("email", 2), ("phone", 1)]
     assert "No finished task" in erase(NAME, EMAIL)
 
 
