@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError, connection
 
 from agents import services
 from agents.models import AgentTask, PrivateValue, TaskEvent
@@ -99,6 +100,31 @@ def test_a_task_that_is_not_over_is_named_and_nothing_is_erased(
     assert NAME in told.goal
     services.cancel(live.pk, by=desk.submitter)
     assert "Erased from 2 tasks" in erase(NAME)
+
+
+def test_where_a_task_fails_what_was_erased_stays_and_the_same_command_goes_on(
+    desk: Desk, provider: Provider, told: AgentTask
+) -> None:
+    provider.play = lambda _: finish("[[name:1]]")
+    later = desk.run(GOAL, agent="knowing", inputs=INPUTS)
+    kept = set(PrivateValue.objects.filter(task=later).values_list("pk", flat=True))
+
+    def away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("DELETE") and kept.intersection(params or ()):
+            raise OperationalError("The disk is full.")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(away), pytest.raises(CommandError) as caught:
+        erase(NAME)
+    assert f"Task {later.pk} could not be changed, and is as it was (The disk is full.)" in str(caught.value)
+    assert "1 of 2 tasks were done before it: erased from 1 tasks," in str(caught.value)
+    told.refresh_from_db()
+    later.refresh_from_db()
+    assert (NAME in told.goal, NAME in later.goal, later.result) == (False, True, NAME)
+    audit()
+    assert "Erased from 1 tasks" in erase(NAME)
+    assert any_of(everything_held(), (NAME,)) == ["4111111111111111"]
+    audit()
 
 
 @pytest.mark.parametrize("values", [("Al",), ("  ",)])
