@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from agents.admin.base import row_or_404
 from agents.errors import Invalid, NotAllowed, Refused
-from agents.privacy.showing import hides_from, may_reveal, reveal, rows_of_list, show_to
+from agents.privacy.showing import answer_to, hides_from, may_reveal, reveal, rows_of_list, show_to, shown_until
 from agents.spending.totals import of_task
 from agents.templatetags.countersign import one_line
 from review import password, services
@@ -144,7 +144,10 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
             said = services.look_up(asked.pk, cast(User, request.user))
         except Refused as refused:
             return self._page(request, self._asked(request, pk), refused=refused.message)
-        return self._page(request, self._asked(request, pk), looked_up=said, looked_up_at=timezone.now(), status=200)
+        words = {"result": said.result, "verification": said.verification, "error": said.problem}
+        seen = answer_to(request.user, {asked.task_id: words})[asked.task_id]
+        shown = replace(said, result=seen["result"], verification=seen["verification"], problem=seen["error"])
+        return self._page(request, self._asked(request, pk), looked_up=shown, looked_up_at=timezone.now(), status=200)
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The edit's first half: is it valid, and what does it change? Nothing is decided yet."""
@@ -308,6 +311,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
             "similar": similar,
             "hides": bool(hidden),
             "may_reveal": may_reveal(request.user),
+            "shown_until": shown_until(request.user, asked.task_id),
             "spent": of_task(asked.task) if asked.kind == Kind.LIMIT else None,
             "is_mine": asked.claimed_by_id == request.user.pk and not claimed_by_other(asked, request.user),
             **extra,
