@@ -71,7 +71,7 @@ def erase_person(values: Sequence[str], why: str, *, by: User | None) -> Erased:
         except (Error, Refused) as failed:
             raise Unfinished(
                 f"Task {task} could not be changed, and is as it was ({failed}). {number} of {len(tasks)} tasks were "
-                f"done before it: {erased}. That stays so. Run it again with the same values, for this task and the rest."
+                f"done before it: {erased}. That stays so. Run it again with the same values for the rest."
             ) from failed
         erased = erased.and_(one)
     return erased

@@ -15,9 +15,8 @@ from django.views.decorators.http import require_POST
 from agents import services
 from agents.admin.forms import RefusableForm, VerbatimField
 from agents.errors import Refused
-from agents.privacy.showing import answer_to
 from review import handing
-from review.difference import difference
+from review.admin.reading import difference_seen
 from review.models import ReviewRequest
 from review.quorum import people_who_may
 from review.services import may_decide
@@ -103,10 +102,8 @@ class HandingPages:
         action = asked.action
         was = action.precondition if action else None
         now = services.fingerprint(action.tool, action.arguments) if action and was is not None else None
-        changes = difference(was, now) if was is not None else []
-        said = {"precondition": [was, now], "details": changes}
-        seen = answer_to(request.user, {asked.task_id: said})[asked.task_id]
-        context = {"changes": seen["details"], "at": timezone.now(), "relies": was}
+        changes = difference_seen(request.user, asked.task_id, was, now) if was is not None else []
+        context = {"changes": changes, "at": timezone.now(), "relies": was}
         response = TemplateResponse(request, "countersign/review/since.html", context)
         response["X-Countersign-Fragment"] = "1"
         return response

@@ -29,6 +29,7 @@ from review.admin.reading import (
     claimed_by_other,
     next_open,
     read_review,
+    reopened_since,
     similar_decisions,
     tool_by_name,
     tool_of,
@@ -288,8 +289,9 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
         **extra: Any,
     ) -> HttpResponse:
         decisions, similar = list(asked.decisions.select_related("person")), similar_decisions(asked)
+        reopened = reopened_since(asked, request.user)
         hidden = show_to(request.user, asked, asked.task, asked.action, *decisions, *similar, *rows_of_list(similar))
-        page = read_review(asked, request.user)
+        page = read_review(asked, request.user, reopened)
         why_not = may_decide(asked, cast(User, request.user))
         may = page.is_open and not why_not
         context = {
