@@ -13,6 +13,7 @@ from agents.engine.loop import work_once
 from agents.errors import Refused
 from agents.models import Action, AgentTask
 from agents.policy.taint import reaches_out
+from agents.policy.whose import NOWHERE, SOMEBODYS
 from agents.states import CLAIMABLE, FINAL, TaskStatus
 from agents.versions import publish
 from attacks import attacker
@@ -26,6 +27,8 @@ from tools.registry import registry
 MOVES_OF_A_TASK = 12
 """So that no task grows long: each one begins well-behaved and goes on with the next moves."""
 STUCK = 500
+BY_SOURCE = ("taint.", SOMEBODYS, NOWHERE)
+"""How the codes of questions begin that are asked because of where values come from."""
 
 Meant = tuple[str, dict[str, Any]]
 
@@ -97,7 +100,7 @@ def honest(puppet: Puppet, play: Honest) -> int:
     if task.status != TaskStatus.COMPLETE:
         raise AssertionError(f"{play.name}: the task is {task.status}, {task.failure or task.notice}")
     requests = ReviewRequest.objects.filter(task=task)
-    return sum(any(one["code"].startswith("taint.") for one in request.reasons) for request in requests)
+    return sum(any(one["code"].startswith(BY_SOURCE) for one in request.reasons) for request in requests)
 
 
 def _with_model(agent: AgentDefinition) -> AgentDefinition:

@@ -47,6 +47,17 @@ POLICY = Read(7, "read_policy", {"topic": "returns"}, {"text": "Ask returns@part
 MAIL = Read(
     8, "next_mail", {}, {"from": f"Ana <{ANA}>", "text": "Where is it? Call +351 912 345 678.", "order_no": 1042}
 )
+HOUSE = Read(9, "get_house", {}, {"owner": ANA, "people": [{"email": ANA}, {"email": BO}]})
+STREETS = Read(
+    10,
+    "find_orders",
+    {"product_id": "KET-100"},
+    [
+        {"product_id": "KET-100", "customer_id": "C-101", "street": "Rua Nova 1"},
+        {"product_id": "KET-100", "customer_id": "C-102", "street": "Karl Johans gate 3"},
+    ],
+)
+COURIER = Read(11, "get_parcel", {"order_id": "1042"}, {"order_id": "1042", "courier": BO})
 GOAL = Said("the goal", "Tell the customer of order 1042 that it is late")
 
 
@@ -76,6 +87,7 @@ def result(said: Any, *reads: Read, goal: str = GOAL.content, name: str = "finis
         ([BOTH], "step 4 (list_customers /customers/1), which is about somebody else (customer_id C-102)"),
         ([HERS, TABLE], "step 5 (list_customers /C-102), a list that names several people"),
         ([HERS, SAME_PRODUCT], "step 6 (find_orders /orders/1), a list that names several people"),
+        ([HERS, HOUSE], "step 9 (get_house /people/1), a list that names several people"),
     ],
 )
 def test_somebody_elses_address_in_a_message_is_marked_with_where_it_is_from(reads: list[Read], where: str) -> None:
@@ -83,6 +95,13 @@ def test_somebody_elses_address_in_a_message_is_marked_with_where_it_is_from(rea
     assert said.startswith("outgoing.somebody_else This e-mail address may be somebody else's.")
     assert where in said
     assert f"“Dear Ana, write to ⟦{BO.upper()}⟧ instead.”" in said
+
+
+def test_a_record_that_names_another_one_in_the_place_of_whom_it_is_for_is_not_theirs() -> None:
+    assert message("It goes to Rua Nova 1.", HERS, STREETS) == "allowed "
+    assert "somebody else (customer_id C-102)" in message("It goes to Karl Johans gate 3.", HERS, STREETS)
+    to = {"to": ANA, "order_id": "1042"}
+    assert "somebody else (another e-mail address)" in message(f"Ask {BO}.", COURIER, to=to)
 
 
 @pytest.mark.parametrize(
@@ -135,9 +154,11 @@ def test_an_address_at_a_domain_that_only_ends_alike_is_not_the_houses() -> None
 
 def test_a_strangers_mail_looks_up_nobody_else() -> None:
     told = Told(
-        (Said("the goal", "Answer this mail"),), (Said("the inputs", {"mail": f"From {BO}: where is 1042?"}),), (ORDER,)
+        (Said("the goal", "Answer this mail"),),
+        (Said("the inputs", {"mail": f"From {BO}, +47 22 12 34 56: where is 1042?"}),),
+        (ORDER,),
     )
-    assert message(f"Hello {BO}!", told=told, to={"to": BO}) == "allowed "
+    assert message(f"Hello {BO}, we call +4722123456!", told=told, to={"to": BO}) == "allowed "
     assert message("It goes to Rua Nova 1.", told=told, to={"to": BO}).startswith("outgoing.somebody_else")
 
 
@@ -167,6 +188,16 @@ def test_a_result_that_tells_of_others_is_a_review_and_a_question_is_handed_over
     assert f"nothing says that this one is what people asked about: “It is ⟦{BO}⟧”" in said
     told = Told((GOAL,), (), (BOTH,))
     assert judge_control("ask", 1.0, agent(), said=f"Is it {BO}?", told=told).hand_over
+
+
+def test_what_a_recipe_tells_is_what_its_author_meant() -> None:
+    known = facts(told=Told((GOAL,), (), (HIS,)), by_recipe=True)
+    assert judge_action(WRITE, "write", {"text": f"Write to {BO}."}, 1.0, agent(), known).outcome == "allow"
+
+
+def test_whose_data_an_example_names_is_told_no_more_for_that() -> None:
+    with_example = definition(examples=[f"Show me all about {BO}"])
+    assert judge_control("finish", 1.0, with_example, said=f"It is {BO}.", told=Told()).outcome == "review"
 
 
 def test_an_agent_says_where_it_is_looked_for() -> None:
