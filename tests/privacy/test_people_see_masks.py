@@ -117,7 +117,7 @@ def test_who_asks_for_the_values_sees_them_for_a_while_and_the_journal_says_so(
     assert "•••" not in seen(client, page)
     until = f"{TaskEvent.objects.get(kind='privacy.revealed').at + timezone.timedelta(minutes=15):%H:%M:%S}"
     for address in (page, reverse("admin:agents_agenttask_change", args=[asked.task_id])):
-        assert f">{until}</time>, and masked again afterwards" in seen(client, address)
+        assert f">{until}</time> UTC, and masked again afterwards" in seen(client, address)
     line = TaskEvent.objects.get(task=asked.task_id, kind="privacy.revealed")
     assert line.actor == f"person:{desk.reviewer.username}"
     assert {"email: a•••@example.org", "name: A•••", "phone: •••78"} <= set(line.data["values"])
