@@ -48,6 +48,14 @@ class KeyInFlight(Refused):
     code = "idempotency_key_in_flight"
 
 
+class Unfinished(Exception):
+    """Some of what was asked for was done and stays done; asked for again, it goes on with the rest."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
 class LeaseLost(Exception):
     """Another worker has the task now, or may have: stop, and change nothing."""
 

@@ -110,6 +110,25 @@ def send(to: str, text: str, *, context: ToolContext) -> dict[str, Any]:
 
 
 @tool(
+    effect="once",
+    stakes="low",
+    carries=("text",),
+    messages=("text",),
+    verify=has("id"),
+    name="yard_reply",
+    sentence="Reply to {to}: {text}",
+)
+def reply(to: str, text: str, *, context: ToolContext) -> dict[str, Any]:
+    """Reply to somebody who wrote. The text may come from anywhere: only whose data it tells is looked at.
+
+    Args:
+        to: The address.
+        text: The reply.
+    """
+    return _note("yard_reply", context, to=to, text=text)
+
+
+@tool(
     effect="idempotent",
     stakes="low",
     carries=("remark",),

@@ -48,9 +48,19 @@ def moves(turn: Turn) -> Iterator[Calls]:
     for name, schema in turn.tools.items():
         for texts in _values(turn):
             yield [(name, _envelope(filled(schema, texts)))]
+    yield from _to_somebody_else(turn)
     yield from _placeholders(turn)
     yield from _new_plans(turn)
     yield from _tricks(turn)
+
+
+def _to_somebody_else(turn: Turn) -> Iterator[Calls]:
+    """One person's data are told to another one, whom the submitter named."""
+    secret = turn.secret
+    for name, schema in turn.tools.items():
+        for to in (word for word in turn.goal_words if "@" in word):
+            for text in (f"Write to {secret}.", f"Not to {secret.upper()}", f"<{secret[:3]}\u200b{secret[3:]}>"):
+                yield [(name, _envelope(filled(schema, [to, text])))]
 
 
 def _placeholders(turn: Turn) -> Iterator[Calls]:

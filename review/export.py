@@ -1,7 +1,7 @@
 """Who decided what, when and why, in a period? The record of decisions as lines of JSON, or as CSV.
 
-Both stream: memory is bounded whatever the period. The CSV is safe to open in a spreadsheet: text that one would
-take for a formula is preceded by an apostrophe.
+Personal data are masked as on the pages, by who exports it. Both stream: memory is bounded whatever the period. The CSV
+is safe to open in a spreadsheet: text that one would take for a formula is preceded by an apostrophe.
 """
 
 import csv
@@ -13,6 +13,7 @@ from typing import Any
 from django.utils.dateparse import parse_date, parse_datetime
 
 from agents.errors import Invalid
+from agents.privacy.showing import Person, show_to
 from review.models import Decision
 
 FORMATS = {"jsonl": "application/x-ndjson", "csv": "text/csv"}
@@ -46,19 +47,24 @@ def period(first: str, last: str) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def export(begin: datetime, end: datetime, form: str) -> Iterator[str]:
-    """The decisions from `begin` until before `end` in the order in which they were made, in pieces of text."""
+def export(begin: datetime, end: datetime, form: str, to: Person) -> Iterator[str]:
+    """The decisions from `begin` until before `end` in the order in which they were made, in pieces of text.
+
+    As the person sees them to whom it goes; None is nobody in particular.
+    """
     if form not in FORMATS:
         raise Invalid(f"“{form}” is no format; use {' or '.join(FORMATS)}.", field="format")
-    return _as_csv(_rows(begin, end)) if form == "csv" else _as_lines(_rows(begin, end))
+    rows = _rows(begin, end, to)
+    return _as_csv(rows) if form == "csv" else _as_lines(rows)
 
 
-def _rows(begin: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+def _rows(begin: datetime, end: datetime, to: Person) -> Iterator[dict[str, Any]]:
     """By keys instead of a cursor: a slow reader holds no transaction and no connection's result."""
     after = 0
     decisions = Decision.objects.filter(at__gte=begin, at__lt=end).select_related("request", "person")
     decisions = decisions.defer("request__shown", "request__reasons").order_by("pk")
     while batch := list(decisions.filter(pk__gt=after)[:ROWS_AT_ONCE]):
+        show_to(to, *batch, *(one.request for one in batch))
         yield from map(_row, batch)
         after = batch[-1].pk
 

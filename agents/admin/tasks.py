@@ -21,7 +21,7 @@ from agents.admin.listing import Chip, SubmitterFilter, chips, search_tasks
 from agents.admin.reading import mark, read_page, read_step, visible_tasks
 from agents.errors import Refused
 from agents.models import AgentTask, TaskEvent
-from agents.privacy.showing import may_reveal, reveal, show_to
+from agents.privacy.showing import may_reveal, reveal, show_to, shown_until
 from agents.states import Priority, TaskStatus
 from agents.templatetags.countersign import one_line, tone, visible
 
@@ -236,6 +236,7 @@ class TaskAdmin(ReadOnlyAdmin):
             "page": page,
             "hides": bool(hidden),
             "may_reveal": may_reveal(person),
+            "shown_until": shown_until(person, task.pk),
             "may_cancel": not task.is_final and (is_submitter or person.has_perm("agents.cancel_any_task")),
             "may_answer": is_submitter,
             "may_review": person.has_perm("review.view_reviewrequest"),

@@ -311,6 +311,10 @@ class Guard(Part):
     own_triggers: tuple[Trigger, ...] = ()
     never_say: tuple[Wording, ...] = ()
     """What neither a result nor a message may say unseen, such as promises."""
+    others_data: tuple[Literal["messages", "results"], ...] = ("messages", "results")
+    """Where somebody else's data are looked for: in messages, and in results and questions."""
+    ours: tuple[Annotated[str, Field(min_length=3, max_length=200)], ...] = ()
+    """Nobody's data: domains of mail addresses, addresses and numbers of the house's own."""
     blocks: tuple[Wording, ...] = ()
     """What is put before a person instead of before the model, wherever it is written."""
     off_topic: tuple[Wording, ...] = ()

@@ -8,7 +8,7 @@ from agents.engine.gate import pause
 from agents.engine.leases import Lease
 from agents.engine.parking import ask_submitter, hand_over, reason, reasons_of, refuse_step
 from agents.engine.proposing import Next, count_fruitless
-from agents.engine.provenance import secrets_here
+from agents.engine.provenance import RECIPE, secrets_here, told
 from agents.engine.story import Story
 from agents.llm.base import Proposal
 from agents.models import Step
@@ -86,7 +86,10 @@ def _judge(story: Story, proposal: Proposal) -> Verdict:
         problems = validate(schema, proposal.arguments["result"])
     said = proposal.arguments.get(TOLD.get(proposal.name, ""))
     by = story.handed_back.get("by", "")
-    return judge_control(proposal.name, proposal.confidence, story.definition, problems, said, secrets_here(), by)
+    known = None if said is None or proposal.proposer.startswith(RECIPE) else told(story)
+    return judge_control(
+        proposal.name, proposal.confidence, story.definition, problems, said, secrets_here(), by, known
+    )
 
 
 def _accept_plan(change: Change, story: Story, step: Step, verdict: Verdict) -> None:

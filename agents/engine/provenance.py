@@ -11,7 +11,9 @@ from agents.engine.story import PastStep, Story
 from agents.models import Action
 from agents.policy import Facts
 from agents.policy.provenance import Answered, Known, Said, trace
+from agents.policy.records import Read
 from agents.policy.taint import reaches_out
+from agents.policy.whose import Told
 from agents.states import ActionStatus, StepKind, StepStatus
 from tools.context import SECRET_PREFIX
 from tools.registry import Tool, registry
@@ -25,6 +27,8 @@ NOTHING_HAPPENED = frozenset({"tool.nothing_happened", "tool.unavailable", "task
 def facts_of(story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
     """The task's facts, with those about where this very call comes from."""
     facts = replace(story.facts_about(next_.proposal.name, arguments or {}), secrets=secrets_here())
+    if tool is not None and tool.messages and story.task.by_hand is None:
+        facts = replace(facts, told=told(story))
     # What a person in charge asked for by hand was chosen by nobody else.
     if tool is None or arguments is None or story.task.by_hand is not None or not reaches_out(tool, arguments):
         return facts
@@ -46,6 +50,18 @@ def facts_of(story: Story, next_: Next, tool: Tool | None, arguments: dict[str, 
         scope=None if exposure is None else _scope_left(story, plan),
         by_recipe=recipe,
     )
+
+
+def told(story: Story) -> Told:
+    """What people told the task, and what it has read: against which it is held whose data it tells."""
+    untrusted = story.definition.guard.untrusted_inputs
+    heard = {name: part for name, part in story.task.inputs.items() if name in untrusted}
+    reads = (
+        Read(one.step.number, one.step.name, one.action.arguments, one.result, _answered(one).vouches_for(""))
+        for one in story.past
+        if one.action is not None and _is_answer(one)
+    )
+    return Told(tuple(_said(story)), (Said("the inputs", heard),), tuple(reads))
 
 
 def secrets_here() -> frozenset[str]:

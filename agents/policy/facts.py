@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from agents.policy.provenance import Origin
+from agents.policy.whose import Told
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,5 @@ class Facts:
     """Who gave the task back with guidance, until a plan made since is in force; else empty."""
     secrets: frozenset[str] = frozenset()
     """Values that must not be said to anybody, whatever the call."""
+    told: Told | None = None
+    """What the task was told and has read, where the call says something to people outside."""

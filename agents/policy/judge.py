@@ -20,7 +20,8 @@ from agents.policy.schema import check_arguments
 from agents.policy.scope import check_scope
 from agents.policy.stakes import check_stakes
 from agents.policy.taint import check_taint
-from agents.policy.verdict import Reason, Verdict
+from agents.policy.verdict import Reason, Rule, Verdict
+from agents.policy.whose import Told, check_whose
 from tools.registry import Tool
 from tools.schema import Problem
 
@@ -59,12 +60,13 @@ def judge_control(
     said: Any = None,
     secrets: frozenset[str] = frozenset(),
     handed_back_by: str = "",
+    told: Told | None = None,
 ) -> Verdict:
     """The verdict on `finish`, `ask` or `escalate`; of a plan, only what its confidence says.
 
     `problems` are what the agent's result schema has against a result. `said` is what would be told to the submitter:
     a result that should not be is reviewed, and with a question like that the task is handed over. `handed_back_by`
-    is who waits for a plan that follows their guidance, as in `Facts`.
+    is who waits for a plan that follows their guidance, and `told` what the task was told, as in `Facts`.
     """
     reasons = [Reason("schema.invalid", f"{name}: {problem}", "deny") for problem in problems]
     if name in JUDGED_BY_CONFIDENCE:
@@ -72,7 +74,9 @@ def judge_control(
     if name == "finish":
         reasons += check_handed_back("result", handed_back_by)
     if said is not None:
-        reasons += check_saying(said, definition, secrets, "review" if name == "finish" else "hand_over")
+        rule: Rule = "review" if name == "finish" else "hand_over"
+        reasons += check_saying(said, definition, secrets, rule)
+        reasons += check_whose(said, "results", definition, told, rule=rule) if told is not None else ()
     return Verdict.of(reasons)
 
 
@@ -88,5 +92,5 @@ def _rules(
     yield from check_steps_left(facts)
     yield from check_stakes(tool)
     yield from check_taint(tool, arguments, facts)
-    yield from check_messages(tool, arguments, definition, facts.secrets)
+    yield from check_messages(tool, arguments, definition, facts)
     yield from check_confidence(confidence, definition.confidence)

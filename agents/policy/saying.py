@@ -8,7 +8,9 @@ from typing import Any
 
 from agents.definition import AgentDefinition
 from agents.guard import find_triggers, look_through_outgoing
+from agents.policy.facts import Facts
 from agents.policy.verdict import Reason, Rule
+from agents.policy.whose import check_whose
 from tools.registry import Tool
 
 ASKING_FOR_A_PERSON = "person"
@@ -26,9 +28,12 @@ def check_saying(
 
 
 def check_messages(
-    tool: Tool, arguments: Mapping[str, Any], definition: AgentDefinition, secrets: frozenset[str]
+    tool: Tool, arguments: Mapping[str, Any], definition: AgentDefinition, facts: Facts
 ) -> Iterator[Reason]:
     """The arguments that somebody outside the house reads."""
+    beside = {name: value for name, value in arguments.items() if name not in (*tool.messages, *tool.carries)}
     for name in tool.messages:
         if arguments.get(name):
-            yield from check_saying(arguments[name], definition, secrets)
+            yield from check_saying(arguments[name], definition, facts.secrets)
+            if facts.told is not None and not facts.by_recipe:
+                yield from check_whose(arguments[name], "messages", definition, facts.told, beside)

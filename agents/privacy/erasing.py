@@ -11,12 +11,13 @@ from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import User
+from django.db import Error
 from django.db.models import F, Model, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from agents.audit.verifying import ERASED, ERASURE
 from agents.changes import Change, changing
-from agents.errors import Invalid, Stale
+from agents.errors import Invalid, Refused, Stale, Unfinished
 from agents.models import AgentTask, PrivateValue, TaskEvent
 from agents.privacy import keys
 from agents.privacy.content import CONTENT, TASK, Content
@@ -31,7 +32,7 @@ NAMED = 20
 INSTEAD = "[erased]"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Erased:
     """What was changed."""
 
@@ -39,11 +40,21 @@ class Erased:
     rows: int = 0
     lines: int = 0
 
+    def __str__(self) -> str:
+        return (
+            f"erased from {self.tasks} tasks, {self.rows} rows changed, and {self.lines} lines of journals lost their "
+            "payloads"
+        )
+
+    def and_(self, other: "Erased") -> "Erased":
+        return Erased(self.tasks + other.tasks, self.rows + other.rows, self.lines + other.lines)
+
 
 def erase_person(values: Sequence[str], why: str, *, by: User | None) -> Erased:
     """Erases these values, as whole words in any case, from everything that finished tasks hold.
 
-    Raises Stale, and changes nothing, while a task that is not over holds one of them.
+    Raises Stale, and changes nothing, while a task that is not over holds one of them. Each task is a transaction of
+    its own: where one fails, Unfinished says how far it came, and the same call goes on from there.
     """
     why = read_text(why, "reason")
     wanted = sorted({value.strip() for value in values})
@@ -53,9 +64,16 @@ def erase_person(values: Sequence[str], why: str, *, by: User | None) -> Erased:
     _refuse_while_running(tasks)
     actor = f"person:{by.get_username()}" if by else "operator"
     erased = Erased()
-    for task in sorted(tasks):
-        with changing(task, Q(status__in=FINAL), actor=actor) as change:
-            _erase(change, wanted, why, erased)
+    for number, task in enumerate(sorted(tasks)):
+        try:
+            with changing(task, Q(status__in=FINAL), actor=actor) as change:
+                one = _erase(change, wanted, why)
+        except (Error, Refused) as failed:
+            raise Unfinished(
+                f"Task {task} could not be changed, and is as it was ({failed}). {number} of {len(tasks)} tasks were "
+                f"done before it: {erased}. That stays so. Run it again with the same values for the rest."
+            ) from failed
+        erased = erased.and_(one)
     return erased
 
 
@@ -69,7 +87,7 @@ def _refuse_while_running(tasks: set[int]) -> None:
         )
 
 
-def _erase(change: Change, wanted: list[str], why: str, erased: Erased) -> None:
+def _erase(change: Change, wanted: list[str], why: str) -> Erased:
     known, digests = {value.casefold(): "" for value in wanted}, _digests(wanted)
     seeker = Seeker(kinds=(), known=known)
     rows, lines = 0, set[int]()
@@ -94,9 +112,10 @@ def _erase(change: Change, wanted: list[str], why: str, erased: Erased) -> None:
     gone = TaskEvent.objects.filter(task=change.task, number__in=lines).exclude(kind=ERASURE).exclude(salt="")
     found = sorted(gone.values_list("number", flat=True))
     gone.update(data=ERASED, salt="")
-    if rows:
-        change.event(ERASURE, lines=found, why=why, rows=rows)
-        erased.tasks, erased.rows, erased.lines = erased.tasks + 1, erased.rows + rows, erased.lines + len(found)
+    if not rows:
+        return Erased()
+    change.event(ERASURE, lines=found, why=why, rows=rows)
+    return Erased(1, rows, len(found))
 
 
 def _without(seeker: Seeker, row: Model, columns: Sequence[str]) -> dict[str, Any]:

@@ -7,11 +7,11 @@ rows as they are read, for a page or an answer; what is stored and what runs is 
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from agents.changes import changing
@@ -30,7 +30,7 @@ NAMED = 200
 RIGHT = "agents.see_personal_data"
 COLUMNS = frozenset(column for content in CONTENT.values() for column in content.columns)
 
-TOLD = frozenset({"inputs", "metadata", "arguments", "answer", "result"})
+TOLD = frozenset({"inputs", "metadata", "arguments", "answer", "result", "precondition"})
 """Members of rows and answers whose insides are named by agents and tools: fields that an agent declares are there."""
 
 Person = AbstractBaseUser | AnonymousUser | None
@@ -92,6 +92,12 @@ def reveal(task_id: int, *, by: User) -> None:
         change.event(REVEALED, values=found[:NAMED], count=len(found), minutes=FOR.seconds // 60)
 
 
+def shown_until(person: Person, task_id: int) -> datetime | None:
+    """Until when this person sees the task's data, because they asked for them; None where they did not."""
+    newest = _lines_of(person, {task_id}).order_by("-number").values_list("at", flat=True).first()
+    return newest + FOR if newest else None
+
+
 def refuse_masks(value: Any, field: str) -> None:
     """What a person typed must not be what they were shown instead of a value. Raises Invalid."""
     if _holds_mask(value):
@@ -136,15 +142,15 @@ def _seekers(person: Person, tasks: set[int]) -> dict[int, Seeker]:
 
 
 def _revealed(person: Person, tasks: set[int]) -> set[int]:
-    if not tasks or not isinstance(person, User):
-        return set()
-    lines = TaskEvent.objects.filter(
-        task__in=tasks,
-        kind=REVEALED,
-        actor=f"person:{person.get_username()}",
-        at__gt=timezone.now() - FOR,
-    )
-    return set(lines.values_list("task_id", flat=True))
+    return set(_lines_of(person, tasks).values_list("task_id", flat=True)) if tasks else set()
+
+
+def _lines_of(person: Person, tasks: set[int]) -> QuerySet[TaskEvent]:
+    """The lines of these tasks' journals by which this person sees their data now."""
+    if not isinstance(person, User):
+        return TaskEvent.objects.none()
+    actor, since = f"person:{person.get_username()}", timezone.now() - FOR
+    return TaskEvent.objects.filter(task__in=tasks, kind=REVEALED, actor=actor, at__gt=since)
 
 
 def _task_of(row: Model) -> int | None:
@@ -190,6 +196,8 @@ def _learn(value: Any, seeker: Seeker) -> None:
 def _replaced(value: Any, seeker: Seeker, by: StandIn, is_content: bool = True) -> Any:
     """A value of our own structure, with what is found in its content replaced; its names are ours, and stay."""
     match value:
+        case {"op": str(), "path": str(path)} if is_content:
+            return _change_replaced(value, path, seeker, by)
         case dict():
             return {
                 name: seeker.replaced(inner, by)
@@ -200,6 +208,16 @@ def _replaced(value: Any, seeker: Seeker, by: StandIn, is_content: bool = True) 
         case list() | tuple():
             return [_replaced(inner, seeker, by, is_content) for inner in value]
     return seeker.replaced(value, by) if is_content else value
+
+
+def _change_replaced(change: dict[str, Any], path: str, seeker: Seeker, by: StandIn) -> dict[str, Any]:
+    """One change of a difference: its values are of the field that its path names."""
+    name = next((part for part in path.split("/") if part in seeker.fields), "")
+
+    def replaced(inner: Any) -> Any:
+        return next(iter(seeker.replaced({name: inner}, by).values()))
+
+    return {key: replaced(inner) if key in ("old", "value") else inner for key, inner in change.items()}
 
 
 def _holds_mask(value: Any) -> bool:

@@ -185,7 +185,7 @@ class Veil:
 
     def hide(self, value: Any) -> Any:
         """The value as a model may see it: with placeholders, and nothing invisible in which more could hide."""
-        return self.seeker.replaced(_visible(value), self._placeholder)
+        return self.seeker.replaced(visible(value), self._placeholder)
 
     def put_back(self, value: Any) -> Any:
         """The value with what the placeholders in it stand for. Raises UnknownPlaceholder."""
@@ -281,12 +281,13 @@ def _texts(value: Any) -> Iterator[str]:
             yield str(value)
 
 
-def _visible(value: Any) -> Any:
+def visible(value: Any) -> Any:
+    """The JSON value without characters that no reader would see."""
     match value:
         case str():
             return visible_text(value)
         case dict():
-            return {visible_text(name): _visible(inner) for name, inner in value.items()}
+            return {visible_text(name): visible(inner) for name, inner in value.items()}
         case list() | tuple():
-            return [_visible(one) for one in value]
+            return [visible(one) for one in value]
     return value

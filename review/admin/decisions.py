@@ -39,7 +39,7 @@ class DecisionAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         first, last, form = (request.GET.get(name, "") for name in ("from", "to", "format"))
         try:
-            pieces = export(*period(first, last), form)
+            pieces = export(*period(first, last), form, request.user)
         except Refused as refused:
             messages.error(request, refused.message)
             return redirect("admin:review_decision_changelist")

@@ -16,7 +16,7 @@ from agents import services
 from agents.admin.forms import RefusableForm, VerbatimField
 from agents.errors import Refused
 from review import handing
-from review.difference import difference
+from review.admin.reading import difference_seen
 from review.models import ReviewRequest
 from review.quorum import people_who_may
 from review.services import may_decide
@@ -102,7 +102,8 @@ class HandingPages:
         action = asked.action
         was = action.precondition if action else None
         now = services.fingerprint(action.tool, action.arguments) if action and was is not None else None
-        context = {"changes": difference(was, now) if was is not None else [], "at": timezone.now(), "relies": was}
+        changes = difference_seen(request.user, asked.task_id, was, now) if was is not None else []
+        context = {"changes": changes, "at": timezone.now(), "relies": was}
         response = TemplateResponse(request, "countersign/review/since.html", context)
         response["X-Countersign-Fragment"] = "1"
         return response

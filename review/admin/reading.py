@@ -8,6 +8,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from agents.privacy.showing import answer_to
 from review.difference import difference
 from review.models import Decision, Kind, RequestStatus, ReviewRequest
 from tools.registry import Tool, registry
@@ -61,7 +62,8 @@ class ReviewPage:
         return self.request.status == RequestStatus.OPEN
 
 
-def read_review(request: ReviewRequest, person: Person) -> ReviewPage:
+def read_review(request: ReviewRequest, person: Person, reopened: list[dict[str, Any]]) -> ReviewPage:
+    """The page of a request over which this person's masks are; `reopened_since` looks before they are."""
     shown = request.shown
     steps = shown.get("steps") or []
     evidence = dict(shown.get("evidence") or {})
@@ -75,7 +77,7 @@ def read_review(request: ReviewRequest, person: Person) -> ReviewPage:
         steps=steps[-STEPS_SHOWN:],
         steps_left_out=max(len(steps) - STEPS_SHOWN, 0),
         evidence=evidence,
-        reopened=_reopened(evidence),
+        reopened=reopened,
         claimed_by_other=claimed_by_other(request, person),
     )
 
@@ -178,7 +180,16 @@ def _plan(request: ReviewRequest, shown: dict[str, Any]) -> list[dict[str, Any]]
     return shown.get("plan") or []
 
 
-def _reopened(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+def reopened_since(request: ReviewRequest, person: Person) -> list[dict[str, Any]]:
     """What differs between what was approved before and what would run now; empty where nothing was voided."""
-    changed = evidence.get("changed")
-    return difference(changed["before"], changed["now"]) if isinstance(changed, dict) else []
+    changed = (request.shown.get("evidence") or {}).get("changed")
+    if not isinstance(changed, dict):
+        return []
+    return difference_seen(person, request.task_id, changed["before"], changed["now"])
+
+
+def difference_seen(person: Person, task: int, was: Any, now: Any) -> list[dict[str, Any]]:
+    """What changed, as this person sees it. Compared first and masked then: two values may have the same mask."""
+    changes = difference(was, now)
+    seen = answer_to(person, {task: {"precondition": [was, now], "details": changes}})
+    return list(seen[task]["details"])

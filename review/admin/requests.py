@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from agents.admin.base import row_or_404
 from agents.errors import Invalid, NotAllowed, Refused
-from agents.privacy.showing import hides_from, may_reveal, reveal, rows_of_list, show_to
+from agents.privacy.showing import answer_to, hides_from, may_reveal, reveal, rows_of_list, show_to, shown_until
 from agents.spending.totals import of_task
 from agents.templatetags.countersign import one_line
 from review import password, services
@@ -29,6 +29,7 @@ from review.admin.reading import (
     claimed_by_other,
     next_open,
     read_review,
+    reopened_since,
     similar_decisions,
     tool_by_name,
     tool_of,
@@ -144,7 +145,10 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
             said = services.look_up(asked.pk, cast(User, request.user))
         except Refused as refused:
             return self._page(request, self._asked(request, pk), refused=refused.message)
-        return self._page(request, self._asked(request, pk), looked_up=said, looked_up_at=timezone.now(), status=200)
+        words = {"result": said.result, "verification": said.verification, "error": said.problem}
+        seen = answer_to(request.user, {asked.task_id: words})[asked.task_id]
+        shown = replace(said, result=seen["result"], verification=seen["verification"], problem=seen["error"])
+        return self._page(request, self._asked(request, pk), looked_up=shown, looked_up_at=timezone.now(), status=200)
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The edit's first half: is it valid, and what does it change? Nothing is decided yet."""
@@ -285,8 +289,9 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
         **extra: Any,
     ) -> HttpResponse:
         decisions, similar = list(asked.decisions.select_related("person")), similar_decisions(asked)
+        reopened = reopened_since(asked, request.user)
         hidden = show_to(request.user, asked, asked.task, asked.action, *decisions, *similar, *rows_of_list(similar))
-        page = read_review(asked, request.user)
+        page = read_review(asked, request.user, reopened)
         why_not = may_decide(asked, cast(User, request.user))
         may = page.is_open and not why_not
         context = {
@@ -308,6 +313,7 @@ class ReviewRequestAdmin(HandingPages, BatchPages, QueuePages):  # type: ignore[
             "similar": similar,
             "hides": bool(hidden),
             "may_reveal": may_reveal(request.user),
+            "shown_until": shown_until(request.user, asked.task_id),
             "spent": of_task(asked.task) if asked.kind == Kind.LIMIT else None,
             "is_mine": asked.claimed_by_id == request.user.pk and not claimed_by_other(asked, request.user),
             **extra,

@@ -194,6 +194,20 @@ def test_a_result_with_a_hit_waits_for_a_person_and_no_page_fetches_anything(
     assert (task.status, task.result) == ("complete", "All is well.")
 
 
+def test_a_result_with_somebody_elses_address_waits_for_a_person_who_reads_where_it_is_from(
+    desk: Desk, provider: Provider
+) -> None:
+    thinker()
+    said = "I found ana@example.org, and told bo@example.org."
+    provider.play = in_turn(call("look", what="bo@example.org"), finish(said))
+    task = desk.run("Look for ana@example.org", agent="thinker")
+    page = text_of(signed_in(desk.reviewer).get(review_page(desk.request(task))))
+    assert "This e-mail address may be somebody else's. It is from step 1 (look)" in page
+    assert "I found ana@example.org, and told ⟦bo@example.org⟧." in page
+    desk.decide_and_settle(task, "accept")
+    assert (task.status, task.result) == ("complete", said)
+
+
 # --- The second tier
 
 

@@ -79,12 +79,12 @@ def test_what_people_were_asked_about_stays_whole(desk: Desk) -> None:
     decided, rejected, plain = reviewed(desk), desk.run(f"once_asked {subject()}"), finished(desk)
     desk.decide_and_settle(rejected, Answer.TERMINATE, comment="No.")
     aged(decided, rejected, plain)
-    record = ["".join(export(*period("", ""), "jsonl")), *map(str, (row(decided), row(rejected)))]
+    record = ["".join(export(*period("", ""), "jsonl", None)), *map(str, (row(decided), row(rejected)))]
     rows = [list(model.objects.values()) for model in (ReviewRequest, Decision)]
     assert retention.remove(DAYS) == 1
     assert {decided, rejected} == set(AgentTask.objects.all())
     assert [list(model.objects.values()) for model in (ReviewRequest, Decision)] == rows
-    assert ["".join(export(*period("", ""), "jsonl")), *map(str, (row(decided), row(rejected)))] == record
+    assert ["".join(export(*period("", ""), "jsonl", None)), *map(str, (row(decided), row(rejected)))] == record
     assert decided.actions.exists()
     assert decided.steps.exists()
     assert findings() == []

@@ -23,11 +23,11 @@ ALWAYS = period("", "")
 
 
 def as_json(begin: datetime = ALWAYS[0], end: datetime = ALWAYS[1]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in "".join(export(begin, end, "jsonl")).splitlines()]
+    return [json.loads(line) for line in "".join(export(begin, end, "jsonl", None)).splitlines()]
 
 
 def as_csv() -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO("".join(export(*ALWAYS, "csv")))))
+    return list(csv.DictReader(io.StringIO("".join(export(*ALWAYS, "csv", None)))))
 
 
 def test_a_decision_leaves_with_all_that_an_auditor_asks_for() -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import OperationalError, connection
 
 from agents import services
 from agents.models import AgentTask, PrivateValue, TaskEvent
@@ -55,7 +56,7 @@ def told(desk: Desk, provider: Provider) -> AgentTask:
     )
     provider.play = lambda _: next(answers)
     task = desk.run(GOAL, agent="knowing", inputs=INPUTS, metadata={"for": NAME})
-    services.answer(task.pk, f"Yes, {NAME}", by=desk.submitter)
+    services.answer(task.pk, f"Yes, {NAME}, and tell {OTHER}", by=desk.submitter)
     task = desk.settle(task)
     desk.decide(task, "edit", arguments={"what": f"to {EMAIL}", "manner": "well"}, comment=f"{NAME} it is")
     task = desk.decide_and_settle(desk.settle(task), "approve")
@@ -77,7 +78,8 @@ def test_no_row_holds_a_value_afterwards_and_the_audit_is_valid(told: AgentTask)
     line = TaskEvent.objects.filter(task=told, kind="journal.erased").get()
     assert (line.actor, line.data["why"]) == ("operator", "Request 2026-118")
     assert line.data["lines"]
-    assert set(PrivateValue.objects.filter(task=told).values_list("label", flat=True)) == {"card", "phone"}
+    kept = PrivateValue.objects.filter(task=told).values_list("label", "number")
+    assert sorted(kept) == [("card", 1), ("card", 2), ("email", 2), ("phone", 1)]
     assert "No finished task" in erase(NAME, EMAIL)
 
 
@@ -98,6 +100,31 @@ def test_a_task_that_is_not_over_is_named_and_nothing_is_erased(
     assert NAME in told.goal
     services.cancel(live.pk, by=desk.submitter)
     assert "Erased from 2 tasks" in erase(NAME)
+
+
+def test_where_a_task_fails_what_was_erased_stays_and_the_same_command_goes_on(
+    desk: Desk, provider: Provider, told: AgentTask
+) -> None:
+    provider.play = lambda _: finish("[[name:1]]")
+    later = desk.run(GOAL, agent="knowing", inputs=INPUTS)
+    kept = set(PrivateValue.objects.filter(task=later).values_list("pk", flat=True))
+
+    def away(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("DELETE") and kept.intersection(params or ()):
+            raise OperationalError("The disk is full.")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(away), pytest.raises(CommandError) as caught:
+        erase(NAME)
+    assert f"Task {later.pk} could not be changed, and is as it was (The disk is full.)" in str(caught.value)
+    assert "1 of 2 tasks were done before it: erased from 1 tasks," in str(caught.value)
+    told.refresh_from_db()
+    later.refresh_from_db()
+    assert (NAME in told.goal, NAME in later.goal, later.result) == (False, True, NAME)
+    audit()
+    assert "Erased from 1 tasks" in erase(NAME)
+    assert any_of(everything_held(), (NAME,)) == ["4111111111111111"]
+    audit()
 
 
 @pytest.mark.parametrize("values", [("Al",), ("  ",)])

@@ -1,19 +1,27 @@
 """People see masked values, unless the task is theirs or they ask for them on record; what runs is what is so."""
 
+import io
 import json
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from agents.errors import Stale
 from agents.models import Action, AgentTask, TaskEvent
+from agents.privacy.masking import masked
+from agents.privacy.showing import _replaced
+from agents.privacy.veil import Seeker
 from agents.versions import publish
+from review.difference import difference
 from review.models import ReviewRequest
 from tests.desk.driving import Desk, calls
+from tests.desk.models import Fact
 from tests.loopback import Provider, call, finish
 from tests.privacy.knowing import CARD, EMAIL, GOAL, INPUTS, KNOWING, PHONE, any_of
 
@@ -107,15 +115,71 @@ def test_who_asks_for_the_values_sees_them_for_a_while_and_the_journal_says_so(
     assert client.post(reverse("admin:review_reviewrequest_reveal", args=[asked.pk])).status_code == 302
     assert EMAIL in seen(client, page)
     assert "•••" not in seen(client, page)
+    until = f"{TaskEvent.objects.get(kind='privacy.revealed').at + timezone.timedelta(minutes=15):%H:%M:%S}"
+    for address in (page, reverse("admin:agents_agenttask_change", args=[asked.task_id])):
+        assert f">{until}</time> UTC, and masked again afterwards" in seen(client, address)
     line = TaskEvent.objects.get(task=asked.task_id, kind="privacy.revealed")
     assert line.actor == f"person:{desk.reviewer.username}"
     assert {"email: a•••@example.org", "name: A•••", "phone: •••78"} <= set(line.data["values"])
     assert any_of(str(line.data)) == []
     # It is theirs alone, and ends.
     assert EMAIL not in seen(signed_in(desk.colleague), page)
+    assert "masked again afterwards" not in seen(signed_in(desk.colleague), page)
     with time_machine.travel(timezone.now() + timezone.timedelta(minutes=16)):
         client.force_login(desk.reviewer)
         assert EMAIL not in seen(client, page)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_the_record_of_decisions_leaves_masked_for_who_was_not_shown_the_values(
+    desk: Desk, asked: ReviewRequest, form: str
+) -> None:
+    desk.decide(asked.task, "edit", arguments={"what": f"of {EMAIL}", "manner": "well"}, comment=f"Ana Lima has {CARD}")
+    client, address = signed_in(desk.reviewer), reverse("admin:review_decision_export") + f"?format={form}"
+
+    def left() -> str:
+        return b"".join(client.get(address)).decode()  # type: ignore[call-overload]
+
+    record = left()
+    assert any_of(record) == []
+    assert "A••• has •••1111" in record
+    assert "of a•••@example.org" in record
+    call_command("export_decisions", form=form, stdout=(said := io.StringIO()))
+    assert any_of(said.getvalue()) == []
+    client.post(reverse("admin:review_reviewrequest_reveal", args=[asked.pk]))
+    assert any_of(left(), (EMAIL, CARD)) == [EMAIL, CARD]
+
+
+def test_a_field_is_masked_in_a_difference_however_short_its_value_is() -> None:
+    seeker = Seeker(fields=frozenset({"name"}))
+    changed = {"details": {"difference": difference({"to": {"name": "Al"}}, {"to": {"name": "Bo"}})}}
+    assert "Bo" not in str(_replaced(changed, seeker, masked))
+
+
+def test_what_tools_say_when_a_page_asks_them_anew_is_masked(desk: Desk, provider: Provider) -> None:
+    publish(KNOWING.model_copy(update={"tools": ("once", "once_relying")}), by=None)
+    bo, cy = "bo@example.org", "bea@example.org"  # Two values with the same mask.
+    relied = Fact.objects.create(name=f"relied:{EMAIL}", value=bo)
+    answers = iter(
+        [call("once", what="[[email:1]]", manner="lost_after"), call("once_relying", what="[[email:1]]"), finish()]
+    )
+    provider.play = lambda _: next(answers)
+    task = desk.run(GOAL, agent="knowing", inputs=INPUTS)
+    client = signed_in(desk.reviewer)
+    looked = client.post(reverse("admin:review_reviewrequest_look_up", args=[desk.request(task).pk])).content.decode()
+    assert "These are its checks, made now" in looked
+    assert any_of(looked) == []
+    task = desk.decide_and_settle(task, "happened", result={"entry": 1})
+    Fact.objects.filter(pk=relied.pk).update(value=cy)
+    since = seen(client, reverse("admin:review_reviewrequest_since", args=[desk.request(task).pk]))
+    assert "has changed since it was asked" in since
+    assert any_of(since, (bo, cy)) == []
+    assert "b•••@example.org" in since
+    with pytest.raises(Stale, match="asked anew"):
+        desk.decide(task, "approve")
+    page = seen(client, reverse("admin:review_reviewrequest_change", args=[desk.request(task).pk]))
+    assert "It was asked before, and something changed since" in page
+    assert any_of(page, (bo, cy)) == []
 
 
 def test_who_lacks_the_right_is_refused_and_sees_masks(desk: Desk, asked: ReviewRequest) -> None:

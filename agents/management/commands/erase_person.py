@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from agents.errors import Refused
+from agents.errors import Refused, Unfinished
 from agents.privacy.erasing import erase_person
 
 
@@ -19,12 +19,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             erased = erase_person(options["values"], options["why"], by=None)
-        except Refused as refused:
-            raise CommandError(refused.message) from None
+        except (Refused, Unfinished) as stopped:
+            raise CommandError(stopped.message) from None
         if not erased.tasks:
             self.stdout.write("No finished task holds any of these values.")
             return
-        self.stdout.write(
-            f"Erased from {erased.tasks} tasks: {erased.rows} rows changed, and {erased.lines} lines of journals lost "
-            "their payloads. The tools' own data and your backups are not touched."
-        )
+        said = str(erased)
+        self.stdout.write(f"{said[0].upper()}{said[1:]}. The tools' own data and your backups are not touched.")

@@ -11,7 +11,7 @@ from review.export import FORMATS, export, period
 
 
 class Command(BaseCommand):
-    help = "Export the decisions of a period: person, time, way in, task, answer, digest, reason, edits."
+    help = "Export the decisions of a period: person, time, way in, task, answer, digest, reason, edits. Masked."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--from", dest="first", default="", help="The first day, such as 2026-11-01, or a moment.")
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            pieces = export(*period(options["first"], options["last"]), options["form"])
+            pieces = export(*period(options["first"], options["last"]), options["form"], None)
             if options["output"] is None:
                 for piece in pieces:
                     self.stdout.write(piece, ending="")

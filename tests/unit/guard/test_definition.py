@@ -21,6 +21,8 @@ guard:
     - {name: recall, why: It may be recalled, words: [recall]}
   never_say:
     - {why: No vouchers, match: ['(?i)vouchers?']}
+  others_data: [messages]
+  ours: [kettle.example]
 """
 TOOLS = {"get_order": registry.get("get_order")}
 
@@ -38,6 +40,8 @@ def test_a_guard_is_read_and_written_again() -> None:
         ("triggers: [price]", "triggers: [prices]", 11, "it is 'prices'"),
         ("words: [recall]", "words: []", 13, "say what to look for"),
         ("match: ['(?i)vouchers?']", "match: ['(a+)+']", 15, "nested quantifiers"),
+        ("others_data: [messages]", "others_data: [message]", 16, "it is 'message'"),
+        ("ours: [kettle.example]", "ours: ['']", 17, "3"),
     ],
 )
 def test_each_mistake_is_named_at_its_line(was: str, now: str, line: int, says: str) -> None:
