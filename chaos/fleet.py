@@ -6,10 +6,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from chaos.processes import PATIENCE, Process, environment, free_port, listens, python, run, until
-from chaos.proxy import Lines, Proxy
+from chaos.proxy import Lines, Proxy, line_to
 from chaos.servers import Postgres, Redis
 
 LEASE_SECONDS = 6.0
@@ -110,8 +109,8 @@ def services(
 
     def member(name: str, command: list[str], *, talks: bool = False) -> Member:
         (database_url, to_postgres), (redis_url, to_redis) = (
-            _by_a_line(lines, postgres.url),
-            _by_a_line(lines, redis.url),
+            line_to(lines, postgres.url),
+            line_to(lines, redis.url),
         )
         reached = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
         process = Process(name, command, environment(**fixed | reached), folder, talks=talks)
@@ -130,14 +129,6 @@ def services(
     )
     stack.callback(fleet.kill)
     return fleet
-
-
-def _by_a_line(lines: Lines, url: str) -> tuple[str, Proxy]:
-    """A new line to a server, and the server's address by that line."""
-    place = urlsplit(url)
-    line = Proxy(lines, place.hostname or "127.0.0.1", place.port or {"redis": 6379}.get(place.scheme, 5432))
-    who = f"{place.netloc.rpartition('@')[0]}@" if "@" in place.netloc else ""
-    return urlunsplit(place._replace(netloc=f"{who}127.0.0.1:{line.port}")), line
 
 
 def embedded(stack: ExitStack, folder: Path, more: dict[str, str]) -> Fleet:

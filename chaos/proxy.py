@@ -6,6 +6,7 @@ import threading
 from collections.abc import Coroutine
 from concurrent.futures import Future
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 CHUNK = 64 * 1024
 
@@ -101,3 +102,11 @@ class Proxy:
                 writer.write(chunk)
                 await writer.drain()
         writer.close()
+
+
+def line_to(lines: Lines, url: str) -> tuple[str, Proxy]:
+    """A new line to a server, and the server's address by that line."""
+    place = urlsplit(url)
+    line = Proxy(lines, place.hostname or "127.0.0.1", place.port or {"redis": 6379}.get(place.scheme, 5432))
+    who = f"{place.netloc.rpartition('@')[0]}@" if "@" in place.netloc else ""
+    return urlunsplit(place._replace(netloc=f"{who}127.0.0.1:{line.port}")), line

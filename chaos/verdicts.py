@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agents.models import Action
 from agents.states import FINAL, LIVE_ACTION, PARKED, ActionStatus, TaskStatus
+from chaos.goals import left_alone
 from chaos.history import History, Told
 from review.models import Answer, Kind, RequestStatus
 
@@ -90,6 +91,8 @@ def all_ended(history: History) -> Verdict:
             wrong.append(Wrong(f"asked should be {asked}, and is {opened}", told))
         elif told.task.status == TaskStatus.NEEDS_INPUT and not told.task.question:
             wrong.append(Wrong("it waits for an answer and asks nothing", told))
+        elif told.task.status in PARKED and not left_alone(told.task.goal):
+            wrong.append(Wrong("people answer what is asked about it, and it still waits for them", told))
     standing = Counter(told.task.get_status_display().lower() for told in history.tasks)
     detail = ", ".join(f"{count} {name}" for name, count in standing.most_common())
     return Verdict("Every task has ended or waits for a person", detail, wrong)

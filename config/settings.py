@@ -219,6 +219,7 @@ COUNTERSIGN_WEBHOOK_SECONDS = seconds("COUNTERSIGN_WEBHOOK_SECONDS", 10)
 # --- Celery: a message is only a hint that there is work ----------------------------------------------------
 
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
+CELERY_BROKER_TRANSPORT = "config.broker:Transport" if REDIS_URL else None
 CELERY_TASK_DEFAULT_QUEUE = "countersign"
 CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CONCURRENCY = COUNTERSIGN_SLOTS
@@ -243,7 +244,6 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {
         **CELERY_TASK_PUBLISH_RETRY_POLICY,
-        "visibility_timeout": 300,
         "socket_connect_timeout": 1,
         "socket_timeout": 3,
         "socket_keepalive": True,

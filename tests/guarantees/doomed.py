@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ class Life:
     child: int
     commits: int
     error: str
+    where: list[str] = field(default_factory=list)
+    """Which functions of the engine the commit belongs to that it was killed at."""
 
 
 class DoomedWorkers:
@@ -61,12 +63,24 @@ class DoomedWorkers:
         at: int = 0,
         moment: Moment = "before",
         by: Literal["SIGKILL", "SIGSTOP", "CUT"] = "SIGKILL",
+        then: Literal["", "SIGKILL"] = "",
         settings: dict[str, Any] | None = None,
+        environment: dict[str, str] | None = None,
         **arguments: Any,
     ) -> Life:
-        """Lets one process do one thing (see doomed_worker.VERBS), and end before or after its commit number `at`."""
+        """Lets one process do one thing (see doomed_worker.VERBS), and end before or after its commit number `at`.
+
+        `then` is what happens at the next commit to one that was stopped and is woken.
+        """
         return self._order(
-            verb=verb, at=at, moment=moment, by=by, arguments=arguments, settings={**QUICK, **(settings or {})}
+            verb=verb,
+            at=at,
+            moment=moment,
+            by=by,
+            then=then,
+            arguments=arguments,
+            settings={**QUICK, **(settings or {})},
+            environment=environment or {},
         )
 
     def wake(self, life: Life) -> Life:

@@ -4,7 +4,8 @@ Started as a process of its own. It loads Django once, then reads orders from it
 line, and forks a child for each, which lives one life: it does one thing with a database connection of its own, and
 ends before or after its n-th commit, whatever code that commit belongs to; a statement that changes something outside
 of a transaction is a commit of its own. Nothing of ours is patched. Instead of ending, it may be stopped there
-(SIGSTOP), or lose its connection to the database (CUT): then it never learns whether that commit counts.
+(SIGSTOP), and end at its next commit when it is woken, or lose its connection to the database (CUT): then it never
+learns whether that commit counts. Whoever is killed says where: which functions of the engine the commit belongs to.
 """
 
 import json
@@ -13,16 +14,30 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import django
 
 BEFORE = "before"
 CUT = "CUT"
+ENGINE = Path(__file__).resolve().parents[2] / "agents" / "engine"
 
 
-def end_at(number: int, moment: str, by: str) -> Callable[[], int]:
-    """Arranges what happens to this process at its commit of that number; 0 is never. Gives a counter of commits."""
+def engine_functions() -> Iterator[str]:
+    """The functions of the engine that are under way, as `module.function`."""
+    frame = sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        place = Path(frame.f_code.co_filename)
+        if place.parent == ENGINE:
+            yield f"{place.stem}.{frame.f_code.co_name}"
+
+
+def end_at(number: int, moment: str, by: str, then: str, say: int) -> Callable[[], int]:
+    """Arranges what happens to this process at its commit of that number; 0 is never. Gives a counter of commits.
+
+    `then` is what happens at the commit after that, to one that was stopped and woken. `say` hears where it ends.
+    """
     from django.db import OperationalError
     from django.db.backends.base.base import BaseDatabaseWrapper
     from django.db.backends.utils import CursorWrapper
@@ -52,10 +67,14 @@ def end_at(number: int, moment: str, by: str) -> Callable[[], int]:
             end(connection)
 
     def end(connection: BaseDatabaseWrapper) -> None:
+        nonlocal number, by, then
         if by == CUT:
             connection.connection.close()
             raise OperationalError("The connection was cut.")
+        if by == "SIGKILL":
+            os.write(say, json.dumps({"where": list(engine_functions())}).encode())
         os.kill(os.getpid(), signal.Signals[by])
+        number, by, then = (number + 1, then, "") if then else (0, by, "")
 
     BaseDatabaseWrapper._commit = counted
     CursorWrapper._execute = counted_alone
@@ -104,7 +123,8 @@ def live(order: dict[str, Any], say: int) -> None:
 
     for name, value in order["settings"].items():
         setattr(settings, name, value)
-    commits = end_at(order["at"], order["moment"], order["by"])
+    os.environ.update(order["environment"])
+    commits = end_at(order["at"], order["moment"], order["by"], order["then"], say)
     error = ""
     try:
         VERBS[order["verb"]](**order["arguments"])
@@ -136,7 +156,7 @@ def outlive(child: int, hear: int) -> dict[str, Any]:
     with os.fdopen(hear) as words:
         said = words.read()
     if os.WIFSIGNALED(status):
-        return {"end": "killed", "child": child, "commits": 0, "error": ""}
+        return {"end": "killed", "child": child, "commits": 0, "error": "", **json.loads(said or "{}")}
     return {"end": "survived", "child": child, **json.loads(said or '{"commits": 0, "error": "it died unasked"}')}
 
 

@@ -1,7 +1,10 @@
 """Promise 10: a message is only a hint. It may be lost, come twice, or never be sent; the database is the queue."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import psycopg
 import pytest
 import redis
 from django.conf import settings
@@ -11,6 +14,7 @@ from agents.engine.sweeper import Sweeper
 from agents.models import AgentTask
 from agents.states import TaskStatus
 from agents.tasks import work
+from chaos.proxy import Lines, line_to
 from tests.desk.driving import Desk, calls, effects, kinds, subject, until
 from tests.guarantees.doomed import database_of_this_run
 from tests.guarantees.invariants import check
@@ -18,6 +22,7 @@ from tests.guarantees.racing import raised, together
 from tests.processes import Running, run
 
 NOWHERE = "redis://127.0.0.1:1/0"
+WORKER = ("-m", "celery", "-A", "config", "worker", "--without-gossip", "--without-mingle")
 
 
 @pytest.mark.parametrize("times", [2, 100])
@@ -104,7 +109,7 @@ def test_a_real_worker_finishes_everything_while_redis_is_flushed_under_it(desk:
     tasks = [desk.submit(f"in turn {subject()}") for _ in range(20)]
     broker.flushdb()
     complete = AgentTask.objects.filter(status=TaskStatus.COMPLETE)
-    with Running("-m", "celery", "-A", "config", "worker", **environment) as worker:
+    with Running(*WORKER, **environment) as worker:
         until(complete.exists, "the worker has begun")
         broker.flushdb()
         tasks += [desk.submit(f"in turn {subject()}") for _ in range(20)]
@@ -114,6 +119,50 @@ def test_a_real_worker_finishes_everything_while_redis_is_flushed_under_it(desk:
     assert all(len(effects(task)) == 3 for task in tasks)
     check(*tasks)
     broker.flushdb()
+
+
+@pytest.mark.services
+def test_a_worker_outlives_its_broker_again_and_again(desk: Desk) -> None:
+    broker, queue = redis.Redis.from_url(settings.REDIS_URL), settings.CELERY_TASK_DEFAULT_QUEUE
+    broker.flushdb()
+    lines = Lines()
+    address, line = line_to(lines, settings.REDIS_URL)
+    complete = AgentTask.objects.filter(status=TaskStatus.COMPLETE)
+    tasks = [desk.submit(f"look {subject()}")]
+    with Running(*WORKER, **_environment(REDIS_URL=address, COUNTERSIGN_SLOTS="8")) as worker:
+        for _ in range(2):
+            until(lambda: complete.count() == len(tasks), "the worker is at work")
+            with _nobody_claims():
+                dispatch.hint(10)
+                until(
+                    lambda: not broker.llen(queue), "more hints are in hand than slots, and the next one is waited for"
+                )
+                _hang_up_on_listeners(broker)
+                line.cut()
+                worker.wait_for("Trying again in")
+                line.heal()
+            tasks.append(desk.submit(f"look {subject()}"))
+        until(lambda: complete.count() == len(tasks), "every task is complete")
+        assert worker.stop(signal.SIGTERM) == 0
+    lines.close()
+    check(*tasks)
+    broker.flushdb()
+
+
+@contextmanager
+def _nobody_claims() -> Iterator[None]:
+    """Every slot that takes up a hint stands still in its claim."""
+    with psycopg.connect(database_of_this_run()) as holder:
+        holder.execute(f"LOCK TABLE {AgentTask._meta.db_table} IN EXCLUSIVE MODE")
+        yield
+
+
+def _hang_up_on_listeners(broker: redis.Redis) -> None:
+    """The worst order: what listens to remote commands hears of the end first, while the next hint is waited for."""
+    database = broker.get_connection_kwargs()["db"]
+    for client in broker.client_list(_type="pubsub"):
+        if client["db"] == str(database):
+            broker.client_kill_filter(_id=client["id"])
 
 
 def _environment(**more: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """The checks of `make chaos` see what they are there for: a check that nothing can fail would prove nothing."""
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -41,7 +42,8 @@ class Run:
 def run(desk: Desk, tmp_path: Path) -> Run:
     record = Record()
     for number, words in enumerate(("in turn", "once_asked", "idempotent_asked", "once_unverified", "reconcilable")):
-        task = desk.run(f"{words} {subject()}", idempotency_key=f"key {number}")
+        waits = words in ("idempotent_asked", "once_unverified")
+        task = desk.run(_goal(words, left_alone=waits), idempotency_key=f"key {number}")
         record.acknowledged[task.idempotency_key] = task.pk
         record.posted[task.idempotency_key] = _Said(task.goal)
         record.answers[task.idempotency_key] = {b"the same"}
@@ -50,6 +52,12 @@ def run(desk: Desk, tmp_path: Path) -> Run:
         elif words == "idempotent_asked":
             desk.decide_and_settle(task, Answer.REJECT, comment="No.")
     return Run(desk, record, _ledger(), tmp_path)
+
+
+def _goal(words: str, *, left_alone: bool) -> str:
+    """A goal with these words about which the people of chaos speak, or never do."""
+    said = (f"{words} {subject()}" for _ in itertools.count())
+    return next(goal for goal in said if goals.left_alone(goal) == left_alone)
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,11 @@ def answer_in_two_ways(run: Run) -> None:
 
 def leave_one_pending(run: Run) -> None:
     AgentTask.objects.filter(pk=run.task("in turn").pk).update(status="pending", finished_at=None)
+
+
+def leave_people_unheard(run: Run) -> None:
+    goal = _goal("once_unverified", left_alone=False)
+    AgentTask.objects.filter(pk=run.task("once_unverified").pk).update(goal=goal)
 
 
 def happen_twice(effect: str) -> Callable[[Run], None]:
@@ -156,6 +169,7 @@ def keep_a_lease(run: Run) -> None:
         (verdicts.nothing_lost, lose_a_task),
         (verdicts.nothing_lost, answer_in_two_ways),
         (verdicts.all_ended, leave_one_pending),
+        (verdicts.all_ended, leave_people_unheard),
         (verdicts.idempotent, happen_twice("idempotent")),
         (verdicts.reconcilable, happen_twice("reconcilable")),
         (verdicts.reconcilable, succeed_without_an_effect),

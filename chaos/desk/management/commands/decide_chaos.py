@@ -38,18 +38,20 @@ class Command(BaseCommand):
 
 
 def decide_all() -> None:
-    """Everything that is open now, except what is left alone."""
+    """What is open now, except what is left alone, the oldest first."""
     rae, rob = (User.objects.get(username=name) for name in ("rae", "rob"))
-    asked = ReviewRequest.objects.filter(status=RequestStatus.OPEN).select_related("task", "action").order_by("id")
-    for request in asked[:AT_ONCE]:
-        if left_alone(request.task.goal):
-            continue
+    related = ("task__owner", "action")
+    asked = ReviewRequest.objects.filter(status=RequestStatus.OPEN).select_related(*related).order_by("id")
+    # Left out before they are counted: what nobody answers must not keep people from the rest.
+    for request in [one for one in asked if not left_alone(one.task.goal)][:AT_ONCE]:
         answer, given = opinion(request)
+        # Of two people who want to take a task over at the same moment, either may be its owner now.
+        first = request.task.owner or rae
         other = rob if request.kind != Kind.TAKEOVER and share(f"two:{request.pk}:{request.task.goal}") < 0.1 else None
         racing = threading.Thread(target=say, args=(request, other, answer, given)) if other else None
         if racing:
             racing.start()
-        say(request, rae, answer, given)
+        say(request, first, answer, given)
         if racing:
             racing.join()
 
