@@ -1,21 +1,29 @@
 """Is a proposer as sure as it is right? What it said of its confidence, beside what verifiers and people found.
 
-Counted are effects that a verifier or a person judged: right is what succeeded, wrong what was rejected, was approved
-only with changes, or did not pass verification. Recipes say 1 of everything and are left out, as is what nobody judged.
+Counted is what is said with a confidence that bands act on, and that a verifier or a person judged: effects, reads,
+plans and results, each kind by itself, since many easy reads would hide a few wrong payments. Recipes and people are
+sure of everything and are left out, as is what nobody judged: what a rule refused, what expired, what was taken over.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 
 from agents.definition import Bands
-from agents.models import Action, Agent
-from agents.states import ActionStatus
+from agents.engine.by_hand import BY_HAND
+from agents.engine.provenance import RECIPE
+from agents.models import Action, Agent, AgentTask, Step
+from agents.states import ActionStatus, ParkedFor, StepKind, StepStatus
+from tools.registry import Effect
 
-MOST = 5000
+TASKS = 5000
+"""The newest tasks of an agent that are looked at, so that a long history costs no more than a short one."""
 BINS = 10
+REJECTED = "review.rejected"
+"""What the next proposal is told of a step that a person rejected."""
 Z = 1.96
 """Of an interval that holds 95 times out of 100."""
 
@@ -53,8 +61,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How an agent's stated confidence compares with what was found."""
+    """How an agent's stated confidence in one kind of proposal compares with what was found."""
 
+    kind: str
     count: int
     brier: float
     brier_interval: tuple[float, float]
@@ -64,22 +73,31 @@ class Calibration:
     @property
     def warnings(self) -> list[str]:
         return [
-            f"{band.name}: {band.errors:.0%} of {band.count} were wrong, at least {1 - band.interval[1]:.0%} in the "
-            f"long run, and its limit is {band.limit:.0%}. Raise the band, or look at what goes wrong."
+            f"{self.kind}, band {band.name}: {band.errors:.0%} of {band.count} were wrong, at least "
+            f"{1 - band.interval[1]:.0%} in the long run, and its limit is {band.limit:.0%}. "
+            "Raise the band, or look at what goes wrong."
             for band in self.bands
             if band.too_many
         ]
 
 
-def of_agent(agent: Agent, bands: Bands) -> Calibration | None:
-    """The calibration over the newest judged effects of an agent; None while there are none."""
-    judged = _judged(agent)
-    if not judged:
-        return None
+def of_agent(agent: Agent, bands: Bands) -> list[Calibration]:
+    """The calibration of an agent by kind, over its newest tasks; kinds of which nothing was judged are left out."""
+    kinds = (
+        ("Effects", _actions(agent).exclude(effect=Effect.READ)),
+        ("Reads", _actions(agent).filter(effect=Effect.READ)),
+        ("Plans", _told(agent, StepKind.PLAN)),
+        ("Results", _told(agent, StepKind.FINISH)),
+    )
+    return [_calibration(kind, judged, bands) for kind, rows in kinds if (judged := _judged(rows))]
+
+
+def _calibration(kind: str, judged: Sequence[tuple[float, bool]], bands: Bands) -> Calibration:
     squares = [(confidence - right) ** 2 for confidence, right in judged]
     mean = sum(squares) / len(squares)
     spread = math.sqrt(sum((one - mean) ** 2 for one in squares) / max(len(squares) - 1, 1) / len(squares))
     return Calibration(
+        kind=kind,
         count=len(judged),
         brier=mean,
         brier_interval=(max(mean - Z * spread, 0.0), min(mean + Z * spread, 1.0)),
@@ -96,20 +114,47 @@ def wilson(right: int, count: int) -> tuple[float, float]:
     return max((middle - reach) / (1 + z2 / count), 0.0), min((middle + reach) / (1 + z2 / count), 1.0)
 
 
-def _judged(agent: Agent) -> list[tuple[float, bool]]:
+def _judged(rows: QuerySet[Any]) -> list[tuple[float, bool]]:
     """Stated confidence, and whether it was right."""
+    return list(rows.order_by().values_list("said", "right"))
+
+
+def _newest(agent: Agent) -> QuerySet[AgentTask]:
+    return AgentTask.objects.filter(agent=agent).order_by("-id")[:TASKS]
+
+
+def _actions(agent: Agent) -> QuerySet[Action]:
+    """Tool calls as they were proposed, with what a verifier or a person found, be it afterwards."""
     edited = Action.objects.filter(step=OuterRef("step"), number__gt=OuterRef("number"))
-    right = Q(status=ActionStatus.SUCCEEDED)
+    # Requests and decisions belong to the room above, hence by their names.
+    asked = Action.objects.filter(pk=OuterRef("pk"))
+    checked = asked.filter(review_requests__kind=ParkedFor.RESULT, review_requests__status="decided")
+    not_fine = asked.filter(review_requests__decisions__answer="not_fine")
+    seen = Q(verification__isnull=False) | Q(Exists(checked))
     wrong = (
-        Q(status=ActionStatus.REJECTED)
-        | Q(status=ActionStatus.FAILED, verification__isnull=False)
+        Q(status=ActionStatus.REJECTED, step__answer__error__code=REJECTED)
+        | Q(seen, status=ActionStatus.FAILED)
         | Q(Exists(edited), status=ActionStatus.SUPERSEDED, approval=None)
+        | Q(Exists(not_fine), status=ActionStatus.SUCCEEDED)
     )
-    actions = Action.objects.filter(right | wrong, task__agent=agent, number=1, step__confidence__isnull=False)
-    found = actions.filter(Q(verification__isnull=False) | Q(needs_approval=True))
-    newest = found.exclude(effect="read").exclude(step__proposer="playbook").order_by("-id")
-    pairs = newest.values_list("step__confidence", "status")[:MOST]
-    return [(confidence, status == ActionStatus.SUCCEEDED) for confidence, status in pairs if confidence is not None]
+    judged = wrong | Q(seen | Q(needs_approval=True), status=ActionStatus.SUCCEEDED)
+    return _of_models(Action.objects.filter(judged, task__in=_newest(agent), number=1), "step__", wrong)
+
+
+def _told(agent: Agent, kind: StepKind) -> QuerySet[Step]:
+    """Plans or results that people were asked about, and approved or rejected."""
+    wrong = Q(answer__error__code=REJECTED)
+    judged = wrong | Q(status=StepStatus.DONE, answer__accepted=True)
+    return _of_models(
+        Step.objects.filter(judged, task__in=_newest(agent), kind=kind, verdict__outcome="review"), "", wrong
+    )
+
+
+def _of_models(rows: QuerySet[Any], step: str, wrong: Q) -> QuerySet[Any]:
+    """What a model said, with how sure it was and whether it was right."""
+    ours = Q(**{f"{step}proposer__startswith": RECIPE}) | Q(**{f"{step}proposer__startswith": BY_HAND})
+    sure = rows.filter(**{f"{step}confidence__isnull": False}).exclude(ours)
+    return sure.annotate(said=F(f"{step}confidence"), right=Case(When(wrong, then=Value(False)), default=Value(True)))
 
 
 def _bin(judged: Sequence[tuple[float, bool]], number: int) -> Share | None:

@@ -1,5 +1,6 @@
 """How is a tool, an agent or everything stopped at once? A denial in force for everyone, until it is lifted."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,16 +9,31 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from agents.errors import Invalid, Stale
-from agents.models import Agent, KillSwitch
+from agents.models import Agent, AgentTask, KillSwitch
+from agents.states import TaskStatus
 from agents.storable import storable_text
 from tools.registry import registry
 
 MAX_WHY = 300
 
 
+def engaged() -> QuerySet[KillSwitch]:
+    """What is stopped now, the newest first."""
+    return KillSwitch.objects.filter(lifted_at=None).select_related("agent", "engaged_by")
+
+
 def stopping(agent: Any) -> QuerySet[KillSwitch]:
     """The switches that stop every action of an agent (its key, or an expression for it): its tasks wait for them."""
     return KillSwitch.objects.filter(Q(agent=None) | Q(agent=agent), tool="", lifted_at=None)
+
+
+def why_stopped(task: AgentTask, switches: Iterable[KillSwitch]) -> str:
+    """What keeps a task in the queue that would run otherwise, of the switches that are engaged; else empty."""
+    if task.status not in (TaskStatus.PENDING, TaskStatus.WAITING) or task.owner_id is not None:
+        return ""
+    stops = (one for one in switches if not one.tool and one.agent_id in (None, task.agent_id))
+    switch = next(stops, None)
+    return f"{task.agent} is stopped by a kill switch: {switch.why} It goes on when that is lifted." if switch else ""
 
 
 def engage(*, why: str, by: User, agent: Agent | None = None, tool: str = "") -> KillSwitch:

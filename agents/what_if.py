@@ -1,8 +1,9 @@
 """What would a draft have done? The last tool calls of an agent, judged again by today's rules and by the draft's.
 
-Both are asked about the same arguments and the same facts, as far as the rows still say what was known then, so what
-differs comes from the draft alone. Not replayed: kill switches of that time; the groups and teams of a submitter are
-today's; limits count what really ran, also where the draft would have stopped it.
+Both are asked about the same arguments and the same facts, read from the rows as they were at that step, so what
+differs comes from the draft alone. Where each value comes from is traced anew for each of the two, since a draft may
+believe other inputs than the present rules do. Not replayed: kill switches of that time; the groups and teams of a
+submitter are today's; limits count what really ran, also where the draft would have stopped it.
 """
 
 import copy
@@ -14,10 +15,14 @@ from django.db.models import Q
 
 from agents import tallies
 from agents.definition import AgentDefinition
-from agents.engine.story import Story, read_story
+from agents.engine.by_hand import BY_HAND
+from agents.engine.proposing import Next, from_plan
+from agents.engine.provenance import traced
+from agents.engine.story import PastStep, Story, read_story
+from agents.llm.base import Proposal
 from agents.models import Agent, Step
 from agents.policy import Facts, Verdict, judge_action
-from agents.states import StepKind, StepStatus
+from agents.states import StepKind
 from tools.registry import registry
 from tools.schema import InvalidArguments
 
@@ -53,6 +58,9 @@ class Replay:
     calls: Sequence[Replayed]
     left_out: int
     """Calls whose arguments are erased, or fit no tool any more."""
+    untraced: int
+    """Calls whose values can't be traced any more as they were then: something was erased, or a tool vouches for
+    other parts of its answers today. They are judged by what is traced now."""
 
     @property
     def different(self) -> list[Replayed]:
@@ -78,57 +86,92 @@ def replay(agent: Agent, draft: AgentDefinition, most: int = 200) -> Replay:
     newest = Step.objects.filter(task__agent=agent, kind=StepKind.TOOL).order_by("-id")[: min(most, MOST)]
     stories: dict[int, Story] = {}
     calls: list[Replayed] = []
-    left_out = 0
+    left_out = untraced = 0
     for step in newest:
         if step.task_id not in stories and (story := read_story(step.task_id, Q())):
             stories[step.task_id] = story
-        before = _judge(stories[step.task_id], step, present)
-        after = _judge(stories[step.task_id], step, draft)
-        if before is None or after is None:
+        turn = Turn.of(stories[step.task_id], step)
+        if turn is None:
             left_out += 1
-        else:
-            calls.append(Replayed(step, _sentence(step, stories[step.task_id]), before, after))
-    return Replay(calls, left_out)
+            continue
+        untraced += not turn.is_traced_as_then
+        calls.append(Replayed(step, turn.sentence, turn.judged_by(present), turn.judged_by(draft)))
+    return Replay(calls, left_out, untraced)
 
 
-def _judge(story: Story, step: Step, definition: AgentDefinition) -> Verdict | None:
-    """The verdict at that step's turn; None where its arguments are not there any more, or fit the tool no more."""
-    arguments = _arguments(story, step)
-    if arguments is None:
-        return None
-    facts = _facts_at(story, step, definition, arguments)
-    tool = registry.get(step.name)
-    return judge_action(
-        tool, step.name, arguments, 1.0 if step.confidence is None else step.confidence, definition, facts
-    )
+@dataclass(frozen=True)
+class Turn:
+    """The moment at which a call was proposed, as the rows before it tell of it."""
+
+    story: Story
+    past: PastStep
+    proposed: Next
+    arguments: dict[str, Any]
+
+    @classmethod
+    def of(cls, story: Story, step: Step) -> "Turn | None":
+        """None where the arguments are not there any more, or fit the tool no more."""
+        past = next(one for one in story.past if one.step.pk == step.pk)
+        then = _as_it_was(story, step)
+        proposed = _proposed(then, step)
+        given = past.actions[0].arguments if past.actions else proposed.proposal.arguments
+        if step.name not in registry or not isinstance(given, dict):
+            return None
+        try:
+            return cls(then, past, proposed, registry.get(step.name).normalise(given))
+        except InvalidArguments:
+            return None
+
+    @property
+    def sentence(self) -> str:
+        actions = self.past.actions
+        return actions[0].sentence if actions else registry.get(self.past.step.name).describe(self.arguments)
+
+    @property
+    def is_traced_as_then(self) -> bool:
+        """Does the task's own version still find the sources that its action keeps?"""
+        if not self.past.actions:
+            return True
+        kept = {one["at"]: one["tainted"] for one in self.past.actions[0].origins}
+        return kept == {one.at: one.tainted for one in self._facts(self.story.definition).origins}
+
+    def judged_by(self, definition: AgentDefinition) -> Verdict:
+        step, facts = self.past.step, self._facts(definition)
+        sure = 1.0 if step.confidence is None else step.confidence
+        return judge_action(registry.get(step.name), step.name, self.arguments, sure, definition, facts)
+
+    def _facts(self, definition: AgentDefinition) -> Facts:
+        step, task = self.past.step, self.story.task
+        then = Story(task, definition, self.story.past)
+        actions = (action for past in then.past for action in past.actions)
+        used = tallies.used(
+            task.agent_id, definition, step.name, self.arguments, step.created_at, actions, replayed=True
+        )
+        facts = replace(then.facts(denials=()), now=step.created_at, used=used)
+        return traced(facts, then, self.proposed, registry.get(step.name), self.arguments)
 
 
-def _facts_at(story: Story, step: Step, definition: AgentDefinition, arguments: dict[str, Any]) -> Facts:
-    """What was known when the step was proposed, read from the rows before it."""
+def _as_it_was(story: Story, step: Step) -> Story:
+    """The story up to the step, which is not part of it."""
     earlier = [past for past in story.past if past.step.number < step.number]
-    plans = [one.step for one in earlier if one.step.kind == StepKind.PLAN and one.step.status == StepStatus.DONE]
+    plans = [one.step for one in earlier if one.step.kind == StepKind.PLAN and (one.step.answer or {}).get("accepted")]
+    by_hand = step.proposer.startswith(BY_HAND)
     task = copy.copy(story.task)
     task.steps_taken = step.number - 1
     task.plan = (plans[-1].arguments or {}).get("steps") if plans else None
     task.plan_number = plans[-1].number if plans else 0
     task.guidance = [one for one in task.guidance if one["after_step"] < step.number]
-    then = Story(task, definition, earlier)
-    actions = (action for past in earlier for action in past.actions)
-    used = tallies.used(task.agent_id, definition, step.name, arguments, step.created_at, actions, replayed=True)
-    return replace(then.facts(denials=()), now=step.created_at, used=used)
+    # Only whether somebody owned it is asked, and who owns a task calls its tools by hand.
+    task.by_hand = {} if by_hand else None
+    task.owner_id = task.submitted_by_id if by_hand else None
+    return Story(task, story.definition, earlier)
 
 
-def _arguments(story: Story, step: Step) -> dict[str, Any] | None:
-    past = next(one for one in story.past if one.step.pk == step.pk)
-    given = past.actions[0].arguments if past.actions else step.arguments
-    if step.name not in registry or not isinstance(given, dict):
-        return None
-    try:
-        return registry.get(step.name).normalise(given)
-    except InvalidArguments:
-        return None
-
-
-def _sentence(step: Step, story: Story) -> str:
-    past = next(one for one in story.past if one.step.pk == step.pk)
-    return past.actions[0].sentence if past.actions else registry.get(step.name).describe(step.arguments or {})
+def _proposed(then: Story, step: Step) -> Next:
+    """The proposal, as the loop had it: the plan's, or asked for."""
+    planned = from_plan(then) if step.planned_id else None
+    if planned is not None and planned.planned is not None and planned.planned.id == step.planned_id:
+        return planned
+    sure = 1.0 if step.confidence is None else step.confidence
+    said = step.arguments if isinstance(step.arguments, dict) else {}
+    return Next(Proposal(step.name, step.purpose, sure, said, step.proposer), planned=None, from_plan=False)

@@ -11,6 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
+from agents import kill_switches
 from agents.engine import leases
 
 log = structlog.get_logger(__name__)
@@ -18,6 +19,7 @@ Next = Callable[[HttpRequest], HttpResponseBase]
 
 OK = "ok"
 NO_ANSWER = "no answer"
+SWITCHES = "kill_switches"
 
 
 def health(get_response: Next) -> Next:
@@ -34,16 +36,26 @@ def health(get_response: Next) -> Next:
 
 
 def _readiness() -> JsonResponse:
-    parts = {"database": NO_ANSWER, "migrations": "unknown", "worker": "unknown"}
+    found = parts()
+    ready = is_ready(found)
+    return JsonResponse({"status": OK if ready else "not ready", **found}, status=200 if ready else 503)
+
+
+def is_ready(found: dict[str, str]) -> bool:
+    """It serves while kill switches are engaged, too: they are told, and decide nothing here."""
+    return all(said == OK for part, said in found.items() if part != SWITCHES)
+
+
+def parts() -> dict[str, str]:
+    """What this process needs to serve, each `ok` or what is wrong with it; and whether anything is stopped."""
+    found = {"database": NO_ANSWER, "migrations": "unknown", "worker": "unknown", SWITCHES: "unknown"}
     try:
-        parts = {"database": OK, "migrations": _migrations(), "worker": _worker()}
+        found = {"database": OK, "migrations": _migrations(), "worker": _worker(), SWITCHES: _switches()}
     except (DatabaseError, InterfaceError):
         log.warning("the database does not answer", exc_info=True)
     finally:
         connection.close()
-    parts |= {"cache": _answer("cache", _ask_cache), "broker": _answer("broker", _ask_broker)}
-    ready = all(said == OK for said in parts.values())
-    return JsonResponse({"status": OK if ready else "not ready", **parts}, status=200 if ready else 503)
+    return found | {"cache": _answer("cache", _ask_cache), "broker": _answer("broker", _ask_broker)}
 
 
 def _migrations() -> str:
@@ -62,6 +74,10 @@ def _migrations_of_this_code() -> frozenset[tuple[str, str]]:
 def _worker() -> str:
     """Tasks are accepted without a worker, and lie there."""
     return OK if leases.anybody_alive() else "none is alive"
+
+
+def _switches() -> str:
+    return f"{kill_switches.engaged().count() or 'none'} engaged"
 
 
 def _answer(name: str, ask: Callable[[], None]) -> str:

@@ -66,15 +66,14 @@ def calibration_page(request: HttpRequest, agent: Agent, context: dict[str, Any]
     """What proposers said of their confidence, beside what verifiers and people found."""
     version = agent.current_version
     bands = version.read().confidence if version else None
-    found = calibration.of_agent(agent, bands) if bands else None
-    context |= {"agent": agent, "found": found, "points": [_point(one) for one in found.bins] if found else []}
+    kinds = calibration.of_agent(agent, bands) if bands else []
+    context |= {"agent": agent, "kinds": [(one, [_point(share) for share in one.bins]) for one in kinds]}
     return TemplateResponse(request, "countersign/agent/calibration.html", context)
 
 
 def warnings_of(agent: Agent, definition: AgentDefinition) -> list[str]:
     """The bands that let through more errors than they may."""
-    found = calibration.of_agent(agent, definition.confidence)
-    return found.warnings if found else []
+    return [warning for kind in calibration.of_agent(agent, definition.confidence) for warning in kind.warnings]
 
 
 def _point(share: calibration.Share) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from agents.kill_switches import stopping
+from agents.kill_switches import engaged, why_stopped
 from agents.models import AgentTask
 from agents.states import ParkedFor, TaskStatus
 
@@ -39,7 +39,7 @@ class Standing:
 def standing(task: AgentTask, *, to_submitter: bool = False) -> Standing:
     """`to_submitter`: is it the submitter who reads this?"""
     headline, detail = _headline(task, to_submitter)
-    said = [_stopped(task) or detail, task.notice, _cancel(task)]
+    said = [why_stopped(task, engaged()) or detail, task.notice, _cancel(task)]
     if task.status in (TaskStatus.FAILED, TaskStatus.CANCELED):
         said = [task.failure]
     return Standing(headline, tuple(one for one in dict.fromkeys(said) if one))
@@ -59,14 +59,6 @@ def _headline(task: AgentTask, to_submitter: bool) -> tuple[str, str]:
             return "Waiting", f"It goes on at {_time(task.wake_at)}." if task.wake_at else ""
         case status:
             return STATUS[TaskStatus(status)]
-
-
-def _stopped(task: AgentTask) -> str:
-    """What keeps a task waiting that would run otherwise."""
-    if task.status not in (TaskStatus.PENDING, TaskStatus.WAITING):
-        return ""
-    switch = stopping(task.agent_id).first()
-    return f"{task.agent} is stopped by a kill switch: {switch.why} It goes on when that is lifted." if switch else ""
 
 
 def _cancel(task: AgentTask) -> str:

@@ -1,4 +1,4 @@
-"""The addresses of what is there to be used, and of what was: agents, tools, usage by day."""
+"""The addresses of what is there to be used, and of what was: agents, tools, kill switches, usage by day."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,10 +12,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from agents import kill_switches
 from agents.api.common import ApiView, caller, may_know_of, problems, refuse_parameters
 from agents.api.serializers import (
     AgentLine,
     AgentList,
+    SwitchLine,
+    SwitchList,
     ToolLine,
     ToolList,
     Usage,
@@ -77,6 +80,14 @@ class Tools(ApiView):
         refuse_parameters(request)
         tools = sorted(registry.all(), key=lambda tool: tool.name)
         return Response({"results": ToolLine(tools, many=True).data})
+
+
+class KillSwitches(ApiView):
+    @extend_schema(tags=TAGS, operation_id="list_kill_switches", responses={200: SwitchList, **problems("invalid")})
+    def get(self, request: Request) -> Response:
+        """The kill switches that are engaged now, newest first: what does not start, since when, and why."""
+        refuse_parameters(request)
+        return Response({"results": SwitchLine(kill_switches.engaged(), many=True).data})
 
 
 class UsageByDay(ApiView):

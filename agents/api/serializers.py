@@ -1,6 +1,7 @@
 """Which shape have bodies and answers? Nothing is decided here: the services say what may be."""
 
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any, TypeVar
 
 from django.db import models
@@ -8,8 +9,9 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents import kill_switches
 from agents.api.fields import SAYING, AnyJson, Body, Dollars, JsonObject, Moment, Text, Texts, WholeNumber
-from agents.models import Action, AgentTask, AgentVersion, ModelCall, Step
+from agents.models import Action, AgentTask, AgentVersion, KillSwitch, ModelCall, Step
 from agents.outgoing.catalogue import TYPES
 from agents.outgoing.models import MAX_URL
 from agents.services.submitting import MAX_TEXT
@@ -151,6 +153,9 @@ class TaskLine(Receipt):
         read_only=True,
         help_text="What reviewers are asked for in needs_review; else empty.",
     )
+    stopped = serializers.SerializerMethodField(
+        help_text="The kill switch that keeps it in the queue, and why it was engaged; else empty."
+    )
 
     class Meta:
         model = AgentTask
@@ -167,6 +172,7 @@ class TaskLine(Receipt):
             "budget_dollars",
             "budget_tokens",
             "waits_for",
+            "stopped",
             "question",
             "notice",
             "failure",
@@ -182,6 +188,14 @@ class TaskLine(Receipt):
     @extend_schema_field(serializers.ChoiceField(choices=list(PRIORITIES)))
     def get_priority(self, task: AgentTask) -> str:
         return Priority(task.priority).name.lower()
+
+    def get_stopped(self, task: AgentTask) -> str:
+        return kill_switches.why_stopped(task, self._engaged)
+
+    @cached_property
+    def _engaged(self) -> models.QuerySet[KillSwitch]:
+        """Looked up once for a whole page of tasks, and only where one waits."""
+        return kill_switches.engaged()
 
 
 class ActionPart(Shown[Action]):
@@ -336,6 +350,22 @@ class AgentLine(serializers.Serializer[Any]):
 
 class AgentList(serializers.Serializer[Any]):
     results = AgentLine(many=True)
+
+
+class SwitchLine(serializers.Serializer[Any]):
+    """A kill switch that is engaged: nothing that it stops starts until it is lifted."""
+
+    agent = serializers.CharField(
+        source="agent.name", default=None, allow_null=True, help_text="The agent that it stops; null: all of them."
+    )
+    tool = serializers.CharField(help_text="The tool that it stops; empty: every one, and the tasks wait.")
+    why = serializers.CharField()
+    engaged_by = serializers.CharField(source="engaged_by.username")
+    engaged_at = serializers.DateTimeField()
+
+
+class SwitchList(serializers.Serializer[Any]):
+    results = SwitchLine(many=True)
 
 
 class VersionLine(Shown[AgentVersion]):

@@ -29,6 +29,7 @@ urlpatterns = [
     path("v1/agents/<slug:name>/versions", reading.Versions.as_view(), name="versions"),
     path("v1/agents/<slug:name>/versions/<int:number>", reading.OneVersion.as_view(), name="version"),
     path("v1/tools", reading.Tools.as_view(), name="tools"),
+    path("v1/kill-switches", reading.KillSwitches.as_view(), name="kill_switches"),
     path("v1/usage", reading.UsageByDay.as_view(), name="usage"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),

@@ -1,5 +1,6 @@
 """How does an action start? Validated, then refused, parked, or written ahead and called."""
 
+import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -185,14 +186,17 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
 def _read(lease: Lease, story: Story, call: Judged) -> None:
     """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened."""
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(call.tool))
+    began = time.monotonic()
     outcome = calling.call(lease, call.tool, call.arguments, context)
     with story.change(lease) as change:
+        # By the database's clock, when it began: it is recorded only now that it is over.
+        started_at = change.now - timedelta(seconds=time.monotonic() - began)
         action = call.add(
             change,
             ActionStatus.STARTED,
             flagged=call.verdict.flagged,
             idempotency_key=context.idempotency_key,
-            started_at=change.now,
+            started_at=started_at,
             attempts=1,
         )
         settle(change, story, action, call.tool, outcome)

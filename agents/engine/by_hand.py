@@ -12,10 +12,13 @@ from agents.engine.story import Story
 from agents.llm.base import Proposal, error_of_result
 from agents.states import StepStatus
 
+BY_HAND = "person:"
+"""How the names of people begin among proposers. No model's name does."""
+
 
 def proposal_by_hand(call: dict[str, Any]) -> Proposal:
     """A person is sure of what they ask for; every other rule holds for them as for an agent."""
-    return Proposal(call["tool"], call["why"], 1.0, call["arguments"], f"person:{call['by']}")
+    return Proposal(call["tool"], call["why"], 1.0, call["arguments"], f"{BY_HAND}{call['by']}")
 
 
 def return_to_owner(lease: Lease, story: Story) -> None:

@@ -234,8 +234,13 @@ def heartbeat(slots: int) -> None:
 
 def anybody_alive() -> bool:
     """Whether some process that works on tasks has shown a sign of life within a lease."""
+    return alive().exists()
+
+
+def alive() -> QuerySet[WorkerProcess]:
+    """The processes that work on tasks, by their signs of life."""
     lately = Now() - timedelta(seconds=lease_seconds())
-    return WorkerProcess.objects.filter(stopped_at=None, seen_at__gt=lately).exists()
+    return WorkerProcess.objects.filter(stopped_at=None, seen_at__gt=lately)
 
 
 def sign_off_silent() -> None:

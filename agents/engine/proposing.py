@@ -43,18 +43,22 @@ def next_proposal(lease: Lease, story: Story) -> Next | None:
     """The next proposal; None when the turn ended without one and that has been recorded."""
     if story.task.by_hand is not None:
         return Next(proposal_by_hand(story.task.by_hand), planned=None, from_plan=False)
+    return from_plan(story) or _ask(lease, story)
+
+
+def from_plan(story: Story) -> Next | None:
+    """The plan's next step, where it can be carried out as it stands; None where a proposer is asked."""
     planned = story.next_planned
-    if planned and story.plan_goes_on and planned.arguments is not None:
-        try:
-            arguments = resolve(planned.arguments, story.results)
-        except (UnresolvedReference, MalformedReference):
-            pass  # The proposer is asked for this step's arguments.
-        else:
-            if not _changed_already(story, planned.tool, arguments):
-                proposer = story.past[-1].step.proposer
-                proposal = Proposal(planned.tool, planned.purpose, story.plan_confidence, arguments, proposer)
-                return Next(proposal, planned, from_plan=True)
-    return _ask(lease, story)
+    if planned is None or not story.plan_goes_on or planned.arguments is None:
+        return None
+    try:
+        arguments = resolve(planned.arguments, story.results)
+    except (UnresolvedReference, MalformedReference):
+        return None
+    if _changed_already(story, planned.tool, arguments):
+        return None
+    proposer = story.past[-1].step.proposer
+    return Next(Proposal(planned.tool, planned.purpose, story.plan_confidence, arguments, proposer), planned, True)
 
 
 def _changed_already(story: Story, name: str, arguments: dict[str, Any]) -> bool:

@@ -26,7 +26,12 @@ NOTHING_HAPPENED = frozenset({"tool.nothing_happened", "tool.unavailable", "task
 
 def facts_of(story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
     """The task's facts, with those about where this very call comes from."""
-    facts = replace(story.facts_about(next_.proposal.name, arguments or {}), secrets=secrets_here())
+    return traced(story.facts_about(next_.proposal.name, arguments or {}), story, next_, tool, arguments)
+
+
+def traced(facts: Facts, story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
+    """The facts, with where each value of this call comes from; the same from the same rows, whenever it is asked."""
+    facts = replace(facts, secrets=secrets_here())
     if tool is not None and tool.messages and story.task.by_hand is None:
         facts = replace(facts, told=told(story))
     # What a person in charge asked for by hand was chosen by nobody else.

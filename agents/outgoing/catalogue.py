@@ -44,6 +44,11 @@ CATALOGUE: dict[str, Told] = {
     for told in (
         Told("task.created", "A task was accepted.", {"agent": {"type": "string"}, "version": {"type": "integer"}}),
         Told("task.state_changed", "The task's status changed.", {"was": _STATUS, "now": _STATUS}),
+        Told(
+            "task.stopped",
+            "A kill switch stopped the agent while it worked; the task waits until that is lifted.",
+            {"message": {"type": "string", "description": "Why, as the one said who engaged it."}},
+        ),
         Told("task.cancel_requested", "Somebody asked for an end; it comes when nothing is under way."),
         Told("task.taken_over", "A person works on the task, and the agent does nothing."),
         Told("task.given_back", "The agent goes on with what the person told it."),

@@ -9,17 +9,18 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from agents import demo
+from agents import demo, kill_switches
 from agents.admin.forms import SubmitForm
 from agents.admin.listing import Chip, count_up_to
 from agents.admin.reading import visible_tasks
-from agents.models import Agent, AgentTask, KillSwitch, WorkerProcess
+from agents.models import Agent, AgentTask, WorkerProcess
 from agents.privacy.showing import rows_of_list, show_to
 from agents.states import TaskStatus
 from review.admin.reading import ORDER, decidable
 from review.models import ReviewRequest
 
 SHOWN = 8
+SHOWN_OF_SWITCHES = 100
 ALIVE = timedelta(seconds=60)
 
 
@@ -36,8 +37,7 @@ def everywhere(request: HttpRequest) -> dict[str, Any]:
     """What every page of the admin shows: the kill switches that are engaged, with who and why."""
     if not request.user.is_authenticated:
         return {}
-    engaged = KillSwitch.objects.filter(lifted_at=None).select_related("agent", "engaged_by")
-    return {"kill_switches_engaged": list(engaged[:10])}
+    return {"kill_switches_engaged": list(kill_switches.engaged()[:SHOWN_OF_SWITCHES])}
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class House:
     owner: Any
     ids: dict[str, int]
 
-    def fuzz(self, key: str, folder: Path, phases: str = "examples,coverage") -> None:
+    def fuzz(self, key: str, folder: Path, phases: str = "examples,fuzzing", examples: int = 3) -> None:
         """Asks every operation, about what is there; the same each time. Fails with all that Schemathesis says."""
         config = folder / "schemathesis.toml"
         known = "".join(f'"path.{name}" = {value!r}\n' for name, value in (self.ids | {"name": "desk"}).items())
@@ -55,7 +55,7 @@ class House:
                 ),
                 *("--seed", "1", "--generation-deterministic", "--no-shrink"),
                 # One worker: Python 3.11 can't read source in two threads at once ("recursion depth mismatch").
-                *("--no-color", "--workers", "1", "--phases", phases, "--max-examples", "3"),
+                *("--no-color", "--workers", "1", "--phases", phases, "--max-examples", str(examples)),
             ],
             capture_output=True,
             text=True,
@@ -87,10 +87,11 @@ def test_by_who_may_do_everything(house: House, tmp_path: Path) -> None:
 
 
 def test_by_another_tenant_with_the_ids_of_this_one(house: House, tmp_path: Path) -> None:
+    # Bodies are read the same whoever sends them: what every one of them may hold was tried above.
     house.fuzz(key_of(SubmitterFactory(username="other")), tmp_path)
 
 
 def test_with_a_wrong_key(house: House, tmp_path: Path) -> None:
-    # A few requests of each kind: none of them is read any further.
-    house.fuzz("cs_0123456789ab_" + 48 * "0", tmp_path, "examples,fuzzing")
+    # A request of each kind: none of them is read any further.
+    house.fuzz("cs_0123456789ab_" + 48 * "0", tmp_path, examples=1)
     assert ApiKey.objects.count() == 0

@@ -58,7 +58,7 @@ def test_it_takes_the_same_few_queries_however_long(
         ActionFactory(step=StepFactory(task=task))
     sam.get(url(task.pk))
     # The key with its owner, the permissions of user and groups, the task, its steps, their actions.
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         assert len(sam.get(url(task.pk)).json()["steps"]) == steps
 
 

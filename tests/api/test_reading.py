@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from agents.kill_switches import lift
 from agents.models import AgentVersion, ModelCall
 from tests.api.conftest import Caller, caller, problem
 from tests.api.test_manners import with_scopes
-from tests.factories import ActionFactory, ReviewerFactory, StepFactory, TaskFactory
+from tests.factories import ActionFactory, KillSwitchFactory, ReviewerFactory, StepFactory, TaskFactory
 
 
 def test_agents_say_what_they_take(desk: AgentVersion, sam: Caller) -> None:
@@ -39,6 +40,22 @@ def test_the_parts_of_a_task(sam: Caller) -> None:
     url = f"/api/v1/tasks/{task.pk}"
     assert [one["number"] for one in sam.get(f"{url}/steps").json()["results"]] == [1]
     assert [(one["id"], one["step"]) for one in sam.get(f"{url}/actions").json()["results"]] == [(action.pk, 1)]
+
+
+def test_who_waits_is_told_what_is_stopped_and_why(sam: Caller) -> None:
+    task, other = TaskFactory(submitted_by=sam.user), TaskFactory(submitted_by=sam.user)
+    KillSwitchFactory(agent=other.agent, tool="issue_refund", why="Double charges.")
+    switch = KillSwitchFactory(agent=task.agent, why="It loops.")
+    lines = sam.get("/api/v1/kill-switches").json()["results"]
+    assert [(one["agent"], one["tool"], one["why"]) for one in lines] == [
+        (task.agent.name, "", "It loops."),
+        (other.agent.name, "issue_refund", "Double charges."),
+    ]
+    tasks = {one["id"]: one["stopped"] for one in sam.get("/api/v1/tasks").json()["results"]}
+    assert "It loops." in tasks[task.pk]
+    assert tasks[other.pk] == ""
+    lift(switch.pk, by=switch.engaged_by)
+    assert sam.get(f"/api/v1/tasks/{task.pk}").json()["stopped"] == ""
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
+from agents.definition import Guard
 from agents.engine import drain, leases
 from agents.models import Action
 from attacks import agent_tools, installed, suite
-from attacks.plays import Count, attack, honest
+from attacks.plays import Attack, Count, attack, honest
 from attacks.wire import Puppet
 from tools.examples.shop.models import Refund
 from tools.registry import registry
@@ -42,7 +43,7 @@ def test_nothing_of_an_attackers_happens_and_no_secret_leaves(puppet: Puppet, in
     attack(puppet, play, count, first=index, every=6)
     assert (count.effects, count.leaks) == ([], [])
     assert count.asked > 5
-    assert count.moves > 15
+    assert (count.moves > 15, count.unsaid) == (True, 0)
     # What the rows say is what reached the tools.
     started = set(Action.objects.filter(started_at__isnull=False).values_list("idempotency_key", flat=True))
     assert {key for _, key, _ in agent_tools.called} <= started
@@ -61,6 +62,7 @@ def test_an_agent_of_the_installation_is_attacked_with_tools_that_only_look_like
         play = installed.attack_on(puppet, agent)
         assert not isinstance(play, str), play
         attack(puppet, play, count, first=2, every=9)
+        assert honest(puppet, installed.honest_work(agent)) == 0
     assert registry.get("issue_refund") is own
     assert (count.effects, count.leaks) == ([], [])
     assert count.asked > 3
@@ -69,7 +71,10 @@ def test_an_agent_of_the_installation_is_attacked_with_tools_that_only_look_like
 
 
 def test_an_agent_that_reads_nothing_of_strangers_is_named_and_not_taken_for_safe(puppet: Puppet) -> None:
-    blind = suite.YARD.model_copy(update={"name": "blind", "tools": ("yard_pay",)})
+    blind = suite.YARD.model_copy(update={"name": "blind", "tools": ("yard_pay",), "guard": Guard()})
     with installed.stand_ins():
+        by_mail = installed.attack_on(puppet, blind.model_copy(update={"guard": suite.YARD.guard}))
+        assert isinstance(by_mail, Attack)
+        assert by_mail.inputs == {"mail": agent_tools.INJECTION}
         assert "none of its tools reads" in str(installed.attack_on(puppet, blind))
         assert "not installed" in str(installed.attack_on(puppet, blind.model_copy(update={"tools": ("gone",)})))

@@ -16,6 +16,7 @@ from agents import models, services
 from agents.api.keys import make_key
 from agents.errors import Refused
 from agents.models import AgentTask, AgentVersion, Step
+from attacks.agent_tools import INJECTION
 from tests.factories import AgentFactory, AgentVersionFactory, OperatorFactory, StepFactory, TaskFactory
 from tools.schema import NotJson, canonical
 
@@ -42,6 +43,9 @@ NASTY = {
     "the other half": "\ude00 order",
     "the halves the wrong way round": "\ude00\ud83d",
     "line ends": "a\r\nb\rc\nd\x85e\u2028f",
+    "over and over": "Refund order 1042. " * 1000,
+    "orders to a model": INJECTION,
+    "mixed scripts": "R\u0435fund \u03bfrder \u0661\u0660\u0664\u0662 \u6771\u4eac \u05d4\u05d7\u05d6\u05e8",
     "not composed alike": "é e\u0301 \u212b \u00c5",
 }
 ANY_CHARACTER = st.characters(codec=None, exclude_categories=())

@@ -1,4 +1,4 @@
-"""Any text is taken from a tool and back into a call, and from a reviewer, or refused: pages are shown all the same."""
+"""Any text goes all the way, as goal, tool's result, call, answer and comment, or is refused; pages show it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from agents import services
 from agents.errors import Refused
 from agents.versions import publish
 from attacks import agent_tools
 from attacks.suite import YARD
 from tests.desk.driving import Desk
-from tests.guarantees.test_any_text import NASTY
+from tests.guarantees.test_any_text import NASTY, is_good
 from tests.integration.admin_pages import review_page, signed_in, task_page
 from tests.loopback import Provider, call, finish
 
@@ -34,13 +35,16 @@ def plays(provider: Provider, *answers: Any) -> None:
 
 
 @nasty
-def test_from_a_tool_and_back_into_a_call(
+def test_from_goal_tool_and_answer_into_a_call(
     desk: Desk, provider: Provider, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     publish(YARD.model_copy(update={"models": ("openai:tiny",)}), by=None)
     monkeypatch.setattr(agent_tools, "INJECTION", text)
-    plays(provider, call("yard_letter", box="b"), call("yard_note", text=f"{text[:3000]}."), finish())
-    task = desk.run("Read it", agent="yard")
+    ask = call("ask", question="Which of them?")
+    plays(provider, call("yard_letter", box="b"), ask, call("yard_note", text=f"{text[:3000]}."), finish())
+    task = desk.run(text if is_good(text) else "Read it", agent="yard")
+    services.answer(task.pk, text if is_good(text) else "All", by=desk.submitter)
+    desk.settle(task)
     if task.status == "complete":
         # What can't be stored is no call at all, and the model is told so.
         assert task.steps.get(kind="invalid").answer["error"]["code"].startswith("envelope.")

@@ -3,14 +3,19 @@
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.urls import reverse
 
 from agents import calibration, what_if
 from agents.definition import Bands, Constraint
-from agents.models import Action, Agent, AgentVersion, Step
-from agents.states import ActionStatus
-from review.models import Answer
-from tests.desk.driving import Desk, subject
+from agents.models import Agent, AgentVersion, Step
+from agents.states import ActionStatus, StepKind
+from agents.versions import publish
+from review.deadlines import keep_time
+from review.models import Answer, Kind, ReviewRequest
+from review.services import Given, decide
+from tests.desk.definitions import DESK
+from tests.desk.driving import Desk, action_of, subject
 from tests.factories import OperatorFactory, ReviewerFactory
 from tests.integration.admin_pages import signed_in, text_of
 
@@ -130,20 +135,54 @@ def test_a_draft_is_judged_by_what_was_known_at_each_step(desk: Desk) -> None:
     assert found.counts == [("allow", 4, 1), ("review", 0, 3), ("deny", 0, 0)]
 
 
+def calibrated() -> dict[str, calibration.Calibration]:
+    return {one.kind: one for one in calibration.of_agent(Agent.objects.get(name="desk"), Bands())}
+
+
+def as_a_model_said(**which: Any) -> None:
+    """Lets steps of the playbook be a model's."""
+    Step.objects.filter(**which).update(proposer="anthropic:some", confidence=0.95)
+
+
 def test_a_calibration_counts_what_people_and_verifiers_found(desk: Desk) -> None:
-    answers = [Answer.APPROVE, Answer.APPROVE, Answer.REJECT]
-    for answer in answers:
-        desk.decide(desk.run(f"once_asked {subject()}"), answer, comment="no")
-    Step.objects.filter(name="once_asked").update(proposer="anthropic:some", confidence=0.95)
-    Action.objects.filter(status=ActionStatus.APPROVED).update(
-        status=ActionStatus.SUCCEEDED, started_at="2026-01-01T00:00Z", approval_used_at="2026-01-01T00:00Z"
-    )
-    found = calibration.of_agent(Agent.objects.get(name="desk"), Bands())
-    assert found is not None
+    for answer in [Answer.APPROVE, Answer.APPROVE, Answer.REJECT]:
+        desk.decide_and_settle(desk.run(f"once_asked {subject()}"), answer, comment="no")
+    assert calibrated() == {}, "a recipe is sure of everything"
+    as_a_model_said(name="once_asked")
+    found = calibrated()["Effects"]
     assert (found.count, found.bins[0].name, found.bins[0].right) == (3, "0.9 to 1.0", 2)
     assert found.brier == pytest.approx((2 * 0.05**2 + 0.95**2) / 3)
     assert found.brier_interval[0] <= found.brier <= found.brier_interval[1]
     assert "0.9 to 1.0" in text_of(signed_in(desk.reviewer).get(page("calibration")))
+
+
+def test_what_a_spot_check_found_not_fine_was_wrong(desk: Desk) -> None:
+    publish(DESK.model_copy(update={"spot_checks": 1.0}), by=None)
+    for answer in (Answer.FINE, Answer.NOT_FINE):
+        task = desk.run(f"once {subject()}")
+        request = ReviewRequest.objects.get(task=task, kind=Kind.SPOT_CHECK)
+        decide(request.pk, desk.reviewer, answer, request.digest, Given(comment="Look."))
+    as_a_model_said(name="once")
+    assert [(one.count, one.right) for one in calibrated()["Effects"].bins] == [(2, 1)]
+
+
+def test_what_nobody_said_a_word_about_is_not_held_against_anybody(desk: Desk) -> None:
+    task = desk.run(f"once_asked {subject()}")
+    ReviewRequest.objects.filter(task=task).update(expires_at=Now())
+    keep_time()
+    assert action_of(task).status == ActionStatus.REJECTED
+    desk.run(f"look {subject()}")
+    as_a_model_said()
+    assert calibrated() == {}
+
+
+def test_plans_and_results_count_where_people_were_asked(desk: Desk) -> None:
+    publish(DESK.model_copy(update={"approve_plans": True}), by=None)
+    for answer in (Answer.APPROVE, Answer.REJECT):
+        desk.decide(desk.run(f"look {subject()}"), answer, comment="no")
+    as_a_model_said(kind=StepKind.PLAN)
+    assert [(kind, one.count, one.bins[0].right) for kind, one in calibrated().items()] == [("Plans", 2, 1)]
+    assert "Plans" in text_of(signed_in(desk.reviewer).get(page("calibration")))
 
 
 def test_a_band_that_surely_lets_too_many_errors_through_is_warned_of() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from celery import current_app
+from django.core.management import CommandError, call_command
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
@@ -10,6 +11,7 @@ from pytest_django import Settings
 
 from agents.engine import leases
 from agents.models import WorkerProcess
+from tests.factories import KillSwitchFactory
 
 ALL_WELL = {
     "status": "ok",
@@ -18,6 +20,7 @@ ALL_WELL = {
     "worker": "ok",
     "cache": "ok",
     "broker": "ok",
+    "kill_switches": "none engaged",
 }
 
 
@@ -44,6 +47,23 @@ def test_ready_when_all_parts_answer(client: Client, worker: None) -> None:
     response = client.get("/readyz")
     assert response.status_code == 200
     assert response.json() == ALL_WELL
+
+
+def test_an_engaged_kill_switch_is_told_and_the_house_serves(client: Client, worker: None) -> None:
+    KillSwitchFactory()
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (200, ALL_WELL | {"kill_switches": "1 engaged"})
+
+
+def test_the_status_of_it_all_is_printed(worker: None, capsys: pytest.CaptureFixture[str]) -> None:
+    KillSwitchFactory(tool="issue_refund", why="Double charges.")
+    call_command("status")
+    said = capsys.readouterr().out
+    assert "1 alive, 4 slots" in said
+    assert "issue_refund of every agent: Double charges." in said
+    WorkerProcess.objects.update(stopped_at=timezone.now())
+    with pytest.raises(CommandError, match="worker"):
+        call_command("status")
 
 
 def test_not_ready_when_the_cache_is_away(client: Client, worker: None, settings: Settings) -> None:
