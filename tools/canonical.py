@@ -7,11 +7,11 @@ shortest repr, since that is what a database gives back. True is not 1, and "1" 
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from json.encoder import encode_basestring
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -38,7 +38,7 @@ def canonical(value: object) -> str:
     Raises NotJson for what is not JSON: NaN and infinities, lone surrogates, NUL, keys that are not strings,
     tuples, Python objects; and for what is past all reason (MAX_DEPTH levels, MAX_PLACES digits).
     """
-    return _canonical(value, "", 0)
+    return _canonical(value, 0)
 
 
 def digest(value: object) -> str:
@@ -51,49 +51,59 @@ def child(path: str, key: str | int) -> str:
     return f"{path}/{str(key).replace('~', '~0').replace('/', '~1')}"
 
 
-def _canonical(value: object, path: str, depth: int) -> str:
+def _canonical(value: object, depth: int) -> str:
     if depth > MAX_DEPTH:
-        raise NotJson(path, f"nested deeper than {MAX_DEPTH} levels")
+        raise NotJson("", f"nested deeper than {MAX_DEPTH} levels")
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int | float | Decimal):
-        return _number(value, path)
     if isinstance(value, str):
-        return _string(value, path)
-    if isinstance(value, list):
-        return "[" + ",".join(_canonical(v, child(path, i), depth + 1) for i, v in enumerate(value)) + "]"
+        return _string(value)
+    if isinstance(value, int | float | Decimal):
+        return _number(value)
     if isinstance(value, dict):
-        return _object(value, path, depth)
-    raise NotJson(path, f"a Python {type(value).__name__} is not a JSON value")
+        return _object(value, depth)
+    if isinstance(value, list):
+        return "[" + ",".join([_member(v, i, depth) for i, v in enumerate(value)]) + "]"
+    raise NotJson("", f"a Python {type(value).__name__} is not a JSON value")
 
 
-def _object(value: dict[Any, Any], path: str, depth: int) -> str:
+def _object(value: dict[Any, Any], depth: int) -> str:
     for key in value:
         if not isinstance(key, str):
-            raise NotJson(path, f"the key {key!r} is not a string")
-    members = (f"{_string(key, path)}:{_canonical(value[key], child(path, key), depth + 1)}" for key in sorted(value))
-    return "{" + ",".join(members) + "}"
+            raise NotJson("", f"the key {key!r} is not a string")
+    return "{" + ",".join([f"{_string(key)}:{_member(value[key], key, depth)}" for key in sorted(value)]) + "}"
 
 
-def _string(value: str, path: str) -> str:
-    if "\0" in value:
-        raise NotJson(path, "contains the character NUL, which cannot be stored")
+def _member(value: object, key: str | int, depth: int) -> str:
+    """What is wrong deep inside is told with the way to it, which is put together only then."""
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise NotJson(path, "contains half of a surrogate pair, which is not a character") from None
-    return json.dumps(value, ensure_ascii=False)
+        return _canonical(value, depth + 1)
+    except NotJson as wrong:
+        raise NotJson(child("", key) + wrong.path, wrong.message) from None
 
 
-def _number(value: int | float | Decimal, path: str) -> str:
+def _string(value: str) -> str:
+    if "\0" in value:
+        raise NotJson("", "contains the character NUL, which cannot be stored")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise NotJson("", "contains half of a surrogate pair, which is not a character") from None
+    return encode_basestring(value)
+
+
+def _number(value: int | float | Decimal) -> str:
+    if type(value) is int and value.bit_length() < 64:
+        return str(value)
     # Enormous integers are refused before anything quadratic is done with their digits.
     if isinstance(value, int) and value.bit_length() > 4 * MAX_PLACES:
-        raise NotJson(path, f"a number of more than {MAX_PLACES} digits")
+        raise NotJson("", f"a number of more than {MAX_PLACES} digits")
     exact = _exact(value)
     if not exact.is_finite():
-        raise NotJson(path, "not a number that JSON can write: NaN, or past any limit")
+        raise NotJson("", "not a number that JSON can write: NaN, or past any limit")
     sign, digits, exponent = exact.as_tuple()
     text = "".join(map(str, digits)).lstrip("0")
     significant = text.rstrip("0")
@@ -102,7 +112,7 @@ def _number(value: int | float | Decimal, path: str) -> str:
     assert isinstance(exponent, int)  # only NaN and infinities have letters here
     places = exponent + len(text) - len(significant)
     if max(abs(places), len(significant)) > MAX_PLACES:
-        raise NotJson(path, f"a number of more than {MAX_PLACES} digits")
+        raise NotJson("", f"a number of more than {MAX_PLACES} digits")
     return ("-" if sign else "") + _written_out(significant, places)
 
 

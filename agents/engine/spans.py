@@ -13,7 +13,7 @@ from typing import Any
 import sentry_sdk
 from django.conf import settings
 from sentry_sdk.consts import OP, SPANDATA
-from sentry_sdk.tracing import Span
+from sentry_sdk.tracing import NoOpSpan, Span
 
 from agents.llm.asking import Usage
 from agents.models import AgentTask
@@ -42,7 +42,7 @@ def name_agent(task: AgentTask) -> None:
 
 @contextmanager
 def tool_call(name: str, arguments: dict[str, Any]) -> Iterator[Span]:
-    with sentry_sdk.start_span(op=OP.GEN_AI_EXECUTE_TOOL, name=f"execute_tool {name}") as span:
+    with _started(OP.GEN_AI_EXECUTE_TOOL, f"execute_tool {name}") as span:
         span.set_data(SPANDATA.GEN_AI_OPERATION_NAME, "execute_tool")
         span.set_data(SPANDATA.GEN_AI_TOOL_NAME, name)
         _content(span, SPANDATA.GEN_AI_TOOL_CALL_ARGUMENTS, arguments)
@@ -52,7 +52,7 @@ def tool_call(name: str, arguments: dict[str, Any]) -> Iterator[Span]:
 def model_call(model: str, body: dict[str, Any]) -> Span:
     """Under way until `model_answered`."""
     provider, _, name = model.partition(":")
-    span = sentry_sdk.start_span(op=OP.GEN_AI_CHAT, name=f"chat {name}")
+    span = _started(OP.GEN_AI_CHAT, f"chat {name}")
     span.set_data(SPANDATA.GEN_AI_OPERATION_NAME, "chat")
     span.set_data(SPANDATA.GEN_AI_PROVIDER_NAME, provider)
     span.set_data(SPANDATA.GEN_AI_REQUEST_MODEL, name)
@@ -71,6 +71,10 @@ def model_answered(span: Span, usage: Usage | None, error_kind: str, answer: str
         span.set_data("error.type", error_kind)
     _content(span, SPANDATA.GEN_AI_OUTPUT_MESSAGES, answer)
     span.finish()
+
+
+def _started(op: str, name: str) -> Span:
+    return sentry_sdk.start_span(op=op, name=name) if sentry_sdk.is_initialized() else NoOpSpan()
 
 
 def _content(span: Span, name: str, value: Any) -> None:
