@@ -3,17 +3,22 @@
 Whoever wants to change anything about a task opens a `Change` here. It proves first that the task is still what the
 caller believes (its fencing token, its status); if not, nothing happens and the caller is told. Status changes go
 through the transition tables, and each writes its line in the journal in the same transaction.
+
+Where all that is said comes to rows that one statement can write, the holder of a lease may leave it at that one: its
+condition is the proof, and it is a transaction of its own. Whatever asks for more locks the row then.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import F, Model, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from agents import rows, signals, tallies
 from agents.audit import chain
@@ -50,25 +55,66 @@ class Parking:
     """The identity of the budget that is reached, if that is why."""
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What a change of a task got for the next one, so that the database need not be asked first."""
+
+    now: datetime
+    """The database's clock."""
+    read_at: float
+    """When that was read, in monotonic seconds of this process."""
+    keys: dict[type[Model], int]
+    """A key for a new row of each kind."""
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.read_at
+
+    @property
+    def clock(self) -> datetime:
+        """The database's clock now, by the time that went by here."""
+        return self.now + timedelta(seconds=self.age)
+
+
 class Change:
     """One transaction on one task whose row is locked. Made by `changing`, never by hand.
 
     New rows and the task's own fields are written together when the block ends, or when others must find them.
     """
 
-    def __init__(self, task: AgentTask, now: datetime, actor: str, keys: dict[type[Model], int] | None = None) -> None:
+    def __init__(self, task: AgentTask, now: datetime, actor: str) -> None:
         self.task = task
         self.now = now
         """The database's clock."""
-        self.actor = actor
+        self.actor = storable_text(actor)
         self.steps: list[Step] = []
         """The steps that this change adds."""
         self.actions: list[Action] = []
         """The actions that this change adds."""
-        self._keys = keys or {}
-        """A key for a new row of each kind, where the database gives keys before the INSERT."""
+        self.ahead: Ahead | None = None
+        """For the next change, once this one is written, where the database gives keys before the INSERT."""
+        self.keys: dict[type[Model], int] = {}
+        self.at_once: AtOnce | None = None
+        """How the row is locked, as long as it is not."""
         self._fields: dict[str, Any] = {}
         self._events: list[tuple[TaskEvent, dict[str, Any]]] = []
+
+    def lock(self) -> None:
+        """Locks the row where that was put off. Comes before whatever asks other rows, or lets other rooms write."""
+        if self.at_once is not None:
+            lock, self.at_once = self.at_once.lock, None
+            lock(self)
+
+    def continue_from(self, count: int, head: str, now: datetime) -> None:
+        """Puts what is said so far behind a journal that ends there."""
+        self.now = now
+        for number, (event, _) in enumerate(self._events, count + 1):
+            event.number, event.at = number, now
+        if self._events:
+            self._fields["event_count"] = count + len(self._events)
+        self._fields.pop("journal_head", None)
+        self.task.event_count, self.task.journal_head = count, head
+        self.set(**self._fields)  # What is said already is newer than what the row holds.
 
     def set(self, **fields: Any) -> None:
         """Sets fields of the task; written once, when the change ends."""
@@ -114,6 +160,7 @@ class Change:
 
         A task whose cancel is only waiting for this moment ends instead.
         """
+        self.lock()
         if self.end_if_canceled():
             return
         self.move(
@@ -124,6 +171,7 @@ class Change:
 
     def end_if_canceled(self) -> bool:
         """Ends the task where a cancel was requested and no effect of it is unsettled; says whether it did."""
+        self.lock()
         action = self.task.current_action
         if self.task.cancel_requested_at is None or (action and action.started_at is not None):
             return False
@@ -132,6 +180,7 @@ class Change:
 
     def finish(self, to: TaskStatus, **fields: Any) -> None:
         """Ends the task for good. What never started is left behind; what stayed unverified failed; doubt stays."""
+        self.lock()
         action = self.task.current_action
         if action and action.started_at is None:
             self.move_action(action, ActionStatus.SUPERSEDED)
@@ -152,7 +201,7 @@ class Change:
         """Records the next step and counts it. The database refuses one beyond the limit."""
         number = self.task.steps_taken + 1
         self.set(steps_taken=number, by_hand=None, lapses=0, unanswered=0, unanswered_since=None)
-        step = Step(pk=self._keys.pop(Step, None), task=self.task, number=number, created_at=self.now, **fields)
+        step = Step(pk=self.keys.pop(Step, None), task=self.task, number=number, created_at=self.now, **fields)
         self.steps.append(step)
         return step
 
@@ -166,8 +215,12 @@ class Change:
 
     def add_action(self, step: Step, **fields: Any) -> Action:
         """Records an action of this step and makes it the task's current one."""
-        number = 1 if step._state.adding else step.actions.count() + 1
-        key = self._keys.pop(Action, None)
+        if step._state.adding:
+            number = 1
+        else:
+            self.lock()
+            number = step.actions.count() + 1
+        key = self.keys.pop(Action, None)
         action = Action(pk=key, task=self.task, step=step, number=number, created_at=self.now, **fields)
         self.actions.append(action)
         self.set(current_action=action)
@@ -198,11 +251,12 @@ class Change:
 
     def write_rows(self) -> None:
         """Inserts the new steps and actions, so that other rows can point at them."""
-        rows.insert(_new(self.steps))
-        new = _new(self.actions)
-        for action in new:
+        self.lock()
+        for step in _new(self.steps):
+            rows.insert([step])
+        for action in _new(self.actions):
             action.step = action.step  # takes the key that the step has by now
-        rows.insert(new)
+            rows.insert([action])
 
     def write(self) -> None:
         """Writes everything. The journal's new head is a field of the task like any other: it costs no statement."""
@@ -210,17 +264,43 @@ class Change:
             self.write_rows()
         if "current_action" in self._fields:
             self.set(current_action=self.task.current_action)
+        if self.at_once is None:
+            self._write({}, {})
+        elif not self._write(self.at_once.before, self.at_once.touch):
+            self.lock()  # Others added to the journal. Or the lease is lost, which this says.
+            self._write({}, {})
+
+    def _write(self, before: dict[str, Any], touch: dict[str, Any]) -> bool:
+        """Writes all that is new, if the task is as it was `before`; says whether it was."""
         for event, data in self._events:
             event.data = storable({key: getattr(value, "pk", value) for key, value in data.items()})
         events = [event for event, _ in self._events]
         if events:
             self.set(journal_head=chain.add_links(events, self.task.journal_head))
-        rows.write((_new(self.steps), _new(self.actions), events), AgentTask, self.task.pk, self._fields)
+        fields = touch | self._fields
+        kinds = (_new(self.steps), _new(self.actions), events)
+        if not (rows.takes_several() and fields):
+            for kind in kinds:
+                rows.insert(kind)
+            if fields:
+                rows.update(AgentTask, self.task.pk, before, **fields)
+            return True
+        back: tuple[Any, ...] = (rows.NOW, "lease_until", *(rows.next_key(model) for model in _WITH_KEYS))
+        found = rows.write(kinds, AgentTask, self.task.pk, before, back, **fields)
+        if found is None:
+            return False
+        for name, value in (touch | {"lease_until": found[1]}).items():
+            if name not in self._fields:
+                setattr(self.task, name, value)
+        self.ahead = Ahead(found[0], time.monotonic(), dict(zip(_WITH_KEYS, found[2:], strict=True)))
+        return True
 
     def _update(self, row: Step | Action, before: dict[str, Any], **fields: Any) -> None:
         """The conditional UPDATE of a row under the task's lock; a row that is not written yet is just changed."""
-        if not row._state.adding and rows.update(type(row), row.pk, before, **fields) is None:
-            raise Stale(f"{row} changed meanwhile.")
+        if not row._state.adding:
+            self.lock()
+            if rows.update(type(row), row.pk, before, **fields) is None:
+                raise Stale(f"{row} changed meanwhile.")
         for name, value in fields.items():
             setattr(row, name, value)
 
@@ -236,31 +316,62 @@ def changing(task_id: int, condition: Q, *, actor: str) -> Iterator[Change]:
             raise _stale(task_id)
         tasks = AgentTask.objects.select_related("current_action__step", "version", "submitted_by")
         task = tasks.annotate(db_now=Now()).get(pk=task_id)
-        change = Change(task, task.db_now, storable_text(actor))
+        change = Change(task, task.db_now, actor)
         yield change
         change.write()
 
 
+_WITH_KEYS: tuple[type[Model], ...] = (Step, Action)
+"""What gets its key before it is written, where the database can do that: others name it."""
 _READ_AGAIN = ("lease_until", "event_count", "journal_head", "cancel_requested_at", "cancel_requested_by")
 """What the lock sets by the database's clock; and a cancel and the journal's end, all that can come from others."""
 
 
+@dataclass(frozen=True)
+class AtOnce:
+    """A change that may be one statement: what proves it, what that sets, and how to lock the row instead."""
+
+    before: dict[str, Any]
+    touch: dict[str, Any]
+    lock: Callable[[Change], None]
+
+
 @contextmanager
-def changing_known(known: AgentTask, before: dict[str, Any], *, actor: str, **touch: Any) -> Iterator[Change]:
+def changing_known(
+    known: AgentTask,
+    before: dict[str, Any],
+    *,
+    actor: str,
+    ahead: Ahead | None = None,
+    at_once: bool = False,
+    **touch: Any,
+) -> Iterator[Change]:
     """One transaction on a task as the holder of its lease knows it, while its fields are as they were `before`.
 
-    `touch` is set by the very UPDATE that locks the row, and what others may have written is read by it.
-    Raises Stale as `changing` does.
+    `touch` is set by the very UPDATE that proves it, and what others may have written is read by it. `at_once` puts
+    that UPDATE off to the end of the block, where it writes everything, if the last change got `ahead` what that needs,
+    and where the database takes it as one. Raises Stale as `changing` does.
     """
-    with transaction.atomic(savepoint=False):
-        new = {model: key for model in (Step, Action) if (key := rows.next_key(model))}
-        found = rows.update(AgentTask, known.pk, before, (rows.NOW, *_READ_AGAIN, *new.values()), **touch)
-        if found is None:
-            raise _stale(known.pk)
-        now, read, keys = found[0], found[1 : 1 + len(_READ_AGAIN)], found[1 + len(_READ_AGAIN) :]
-        for name, value in (*touch.items(), *zip(_READ_AGAIN, read, strict=True)):
-            setattr(known, name, value)
-        change = Change(known, now, storable_text(actor), dict(zip(new, keys, strict=True)))
+    with ExitStack() as opened:
+
+        def lock(change: Change) -> None:
+            opened.enter_context(transaction.atomic(savepoint=False))
+            models = _WITH_KEYS if rows.takes_several() and not ahead else ()
+            back: tuple[Any, ...] = (rows.NOW, *_READ_AGAIN, *(rows.next_key(model) for model in models))
+            found = rows.update(AgentTask, known.pk, before, back, **touch)
+            if found is None:
+                raise _stale(known.pk)
+            for name, value in (*touch.items(), *zip(_READ_AGAIN, found[1:], strict=False)):
+                setattr(known, name, value)
+            change.keys |= dict(zip(models, found[1 + len(_READ_AGAIN) :], strict=True))
+            change.continue_from(known.event_count, known.journal_head, found[0])
+
+        change = Change(known, ahead.clock if ahead else timezone.now(), actor)
+        change.keys = dict(ahead.keys) if ahead else {}
+        same = before | {"event_count": known.event_count, "journal_head": known.journal_head}
+        change.at_once = AtOnce(same, touch, lock)
+        if ahead is None or not at_once or not rows.takes_several():
+            change.lock()
         yield change
         change.write()
 

@@ -1,5 +1,6 @@
 """What is known of every agent and task? The rows, and what the database refuses about them."""
 
+import copy
 import functools
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -74,6 +75,25 @@ class AgentVersion(models.Model):
     def read(self) -> AgentDefinition:
         """The definition as an object; parsed once a process for each version, since it never changes."""
         return _read_definition(self.pk)
+
+
+def version_of(version_id: int) -> AgentVersion:
+    """A version with its agent. What never changes of them is kept; the rest is read when it is asked for."""
+    kept = _version(version_id)
+    version = copy.copy(kept)
+    version.agent = copy.copy(kept.agent)
+    return version
+
+
+def forget_versions() -> None:
+    """For tests, which give the key of a version to another one."""
+    _version.cache_clear()
+    _read_definition.cache_clear()
+
+
+@functools.lru_cache(maxsize=256)
+def _version(version_id: int) -> AgentVersion:
+    return AgentVersion.objects.select_related("agent").only("number", "agent__name").get(pk=version_id)
 
 
 @functools.lru_cache(maxsize=256)

@@ -5,14 +5,19 @@ Fairness is a number on the row, so that the best task is the first entry of an 
 one before the turn that is called now. So a flood stands in line behind itself, and a newcomer behind one of its tasks.
 """
 
+import functools
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
+from agents import rows
 from agents.kill_switches import stopping
-from agents.models import Agent, AgentTask
+from agents.models import Agent, AgentTask, version_of
 from agents.states import CLAIMABLE, TaskStatus
 
 
@@ -31,6 +36,45 @@ def claimable() -> QuerySet[AgentTask]:
         full = _running().values(field).annotate(running=Count("pk")).filter(running__gte=most)
         runnable = runnable.exclude(**{f"{field}__in": full.values(field)})
     return runnable.order_by("priority", "turn", "queued_at", "id")
+
+
+SUSPECT = 2
+"""So many workers lost with one task, without progress between, make it run alone."""
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best task that may be claimed, locked; and the database's clock."""
+
+    task: AgentTask
+    now: datetime
+
+
+def best(*, beside_others: bool) -> Best | None:
+    """Locks the best claimable task that nobody else is about to take. Asked in the transaction that claims it.
+
+    A task that may have killed workers is not taken `beside_others`, so that an innocent one is cleared by its next
+    step. Where no process is ever idle, it has waited long enough after two leases.
+    """
+    apart = float(settings.COUNTERSIGN_LEASE_SECONDS) * 2 if beside_others else 0.0
+    found = rows.first(_best(connection.vendor, apart, tuple(_limits())))
+    if found is None:
+        return None
+    task, (submitter, now) = found
+    task.version = version_of(task.version_id)
+    task.submitted_by = User.from_db(None, ("id", "username"), (task.submitted_by_id, submitter))
+    return Best(task, now)
+
+
+@functools.lru_cache(maxsize=8)
+def _best(vendor: str, apart: float, limits: tuple[tuple[str, int], ...]) -> rows.Query:
+    """By what it depends on: the text is put together once."""
+    tasks = claimable().select_for_update(skip_locked=True)
+    if apart:
+        lately = Now() - timedelta(seconds=apart)
+        tasks = tasks.exclude(status=TaskStatus.RUNNING, lapses__gte=SUSPECT, lease_until__gt=lately)
+    name = User.objects.filter(pk=OuterRef("submitted_by")).values("username")
+    return rows.kept(tasks, submitter=Subquery(name, output_field=CharField()), clock=rows.NOW)
 
 
 def has_room(task: AgentTask) -> bool:

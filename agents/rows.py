@@ -10,17 +10,26 @@ is its own transaction where there is no other, and keeps it prepared. SQLite, w
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from enum import Enum
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BigIntegerField, Field, Func, Model
+from django.db.models import BigIntegerField, DateTimeField, ExpressionWrapper, Func, Model, QuerySet
 from django.db.models.expressions import BaseExpression, Col, DatabaseDefault
 from django.db.models.functions import Now
 
-NOW = Now()
+
+class Moment(ExpressionWrapper):
+    """A time by the database's clock. Two are the same only if they are one: texts are looked up by it."""
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+NOW = Moment(Now(), output_field=DateTimeField())
 """The database's clock, among what an UPDATE gives back."""
 
 
@@ -40,20 +49,24 @@ def insert(rows: Iterable[Model], after: Statement | None = None) -> bool:
     new = list(rows)
     if not new:
         return True
-    here = connections[DEFAULT_DB_ALIAS]
-    if after is not None and not _takes_several(here):
+    here = _here()
+    if after is not None and not takes_several():
         with transaction.atomic():
             return carry_out(after) and insert(new)
-    model, (given, left) = type(new[0]), _columns(new[0])
-    statement, back = _insert(here.vendor, model, given, left, len(new), after.text if after else "")
-    with _cursor(here) as cursor:
-        cursor.execute(statement, [*(after.parameters if after else ()), *_values(new, given, here)])
-        written = cursor.fetchall()
+    shape = _shape(new[0])
+    if after is None:
+        statement, values = _inserting(shape, len(new)), []
+    else:
+        # Texts are ours, values are parameters.
+        statement = f"WITH first AS ({after.text} RETURNING 1) {_inserting(shape, len(new), 'first')}"
+        values = list(after.parameters)
+    written = _carried_out(here, f"{statement} RETURNING {shape.said}", values + _values(new, shape, here))
     if after is not None and not written:
         return False
-    for row, values in zip(new, written, strict=True):
-        for column, value in zip((model._meta.pk, *left), _read(back, values, here), strict=True):
-            setattr(row, column.attname, value)
+    readers = _readers(here.vendor, shape.model, shape.back)
+    for row, found in zip(new, written, strict=True):
+        for name, value in zip(shape.back, _read(readers, found, here), strict=True):
+            setattr(row, name, value)
         _is_written(row)
     return True
 
@@ -71,82 +84,166 @@ def update(
     None where there is no such row any more; else `then` is carried out, too. An expression may be set that names no
     other field.
     """
-    here = connections[DEFAULT_DB_ALIAS]
-    if then is not None and not _takes_several(here):
+    here, back = _here(), tuple(back) or ("pk",)
+    if then is not None and not takes_several():
         with transaction.atomic():
             found = update(model, key, before, back, **fields)
             if found is not None:
                 carry_out(then)
             return found
-    statement, parameters, readers = _setting(here, model, key, fields, before, tuple(back))
+    statement, parameters = _setting(here, model, key, fields, before, back)
     if then is not None:
         # Texts are ours, values are parameters.
         statement = f"WITH found AS ({statement}), other AS ({then.text} AND EXISTS (SELECT FROM found)) TABLE found"
         parameters += then.parameters
-    with _cursor(here) as cursor:
-        cursor.execute(statement, parameters)
-        rows = cursor.fetchall()
-    return tuple(_read(readers, rows[0], here)) if rows else None
+    rows = _carried_out(here, statement, parameters)
+    return tuple(_read(_readers(here.vendor, model, back), rows[0], here)) if rows else None
 
 
-def write(inserts: Iterable[Sequence[Model]], model: type[Model], key: int, fields: Mapping[str, Any]) -> None:
-    """Inserts rows, each kind in its turn, and sets fields of the row with this key.
+def write(
+    inserts: Iterable[Sequence[Model]],
+    model: type[Model],
+    key: int,
+    before: Mapping[str, Any],
+    back: Sequence[str | BaseExpression] = (),
+    **fields: Any,
+) -> tuple[Any, ...] | None:
+    """Sets fields of the row with this key as `update` does, and inserts rows of several kinds with it, or neither.
 
-    On PostgreSQL they have their keys already (see `next_key`), or nobody asks for them.
+    One statement, for a database that takes several changes as one (see `takes_several`). The new rows have their keys
+    already (see `next_key`), or nobody asks for them; where several are of one kind, no value of theirs is None.
     """
-    here, kinds = connections[DEFAULT_DB_ALIAS], [rows for rows in inserts if rows]
-    if not (fields and kinds and _takes_several(here)):
-        for rows in kinds:
-            insert(rows)
-        if fields:
-            update(model, key, {}, **fields)
-        return
-    statement, parameters, _ = _setting(here, model, key, fields, {}, ())
-    before: list[Any] = []
-    news = []
-    for number, rows in enumerate(kinds):
-        given, _ = _columns(rows[0])
-        news.append(f"new{number} AS ({_insert(here.vendor, type(rows[0]), given, (), len(rows), '')[0]})")
-        before += _values(rows, given, here)
-    with _cursor(here) as cursor:
-        cursor.execute(f"WITH {', '.join(news)} {statement}", before + parameters)
+    here, back, kinds = _here(), tuple(back) or ("pk",), [rows for rows in inserts if rows]
+    statement, parameters = _setting(here, model, key, fields, before, back)
+    shapes = tuple((_shape(rows[0]), len(rows)) for rows in kinds)
+    for rows, (shape, _) in zip(kinds, shapes, strict=True):
+        parameters += _values(rows, shape, here)
+    found = _carried_out(here, _with_inserts(statement, shapes), parameters)
+    if not found:
+        return None
     for rows in kinds:
         for row in rows:
             _is_written(row)
+    return tuple(_read(_readers(here.vendor, model, back), found[0], here))
 
 
-def next_key(model: type[Model]) -> BaseExpression | None:
-    """A key for a new row, among what an UPDATE gives back; None where the database gives keys only at the INSERT."""
-    if not _takes_several(connections[DEFAULT_DB_ALIAS]):
+@functools.lru_cache(maxsize=256)
+def _with_inserts(statement: str, shapes: "tuple[tuple[_Shape, int], ...]") -> str:
+    news = "".join(
+        f", new{number} AS ({_inserting(shape, count, 'found')})" for number, (shape, count) in enumerate(shapes)
+    )
+    return f"WITH found AS ({statement}){news} TABLE found"
+
+
+def first(query: "Query") -> tuple[Any, list[Any]] | None:
+    """The first row that a kept query finds, and what it says beside the row's own columns."""
+    here = _here()
+    found = _carried_out(here, query.text, query.parameters)
+    if not found:
         return None
-    return _next_key(model)
+    own = len(query.names)
+    values = _read(_readers(here.vendor, query.model, (*query.names, *query.beside)), found[0], here)
+    return query.model.from_db(DEFAULT_DB_ALIAS, query.names, values[:own]), values[own:]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A SELECT whose text has been put together, for many times."""
+
+    model: type[Model]
+    names: tuple[str, ...]
+    beside: tuple[BaseExpression, ...]
+    text: str
+    parameters: tuple[Any, ...]
+
+
+def kept(queryset: QuerySet[Any], **beside: BaseExpression) -> Query:
+    """Puts the text together of what is asked again and again: all columns of the first row, and what is named."""
+    names = tuple(column.attname for column in queryset.model._meta.concrete_fields)
+    listed = queryset.annotate(**beside).values_list(*names, *beside)[:1]
+    text, parameters = listed.query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    return Query(queryset.model, names, tuple(beside.values()), text, tuple(parameters))
+
+
+def takes_several() -> bool:
+    """Can one statement change several tables here, and a key be had before its row?"""
+    return _here().vendor == "postgresql"
+
+
+@functools.cache
+def next_key(model: type[Model]) -> BaseExpression:
+    """A key for a new row, among what an UPDATE gives back, where the database takes several changes as one."""
+    return Func(template=f"nextval('{model._meta.db_table}_id_seq')", output_field=BigIntegerField())
 
 
 def carry_out(statement: Statement) -> bool:
     """Carries it out by itself; says whether it found a row."""
-    with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+    with _here().cursor() as cursor:
         cursor.execute(statement.text, statement.parameters)
         return bool(cursor.rowcount)
 
 
-@functools.cache
-def _next_key(model: type[Model]) -> BaseExpression:
-    return Func(template=f"nextval('{model._meta.db_table}_id_seq')", output_field=BigIntegerField())
+def _here() -> BaseDatabaseWrapper:
+    return connections[DEFAULT_DB_ALIAS]
 
 
-def _takes_several(here: BaseDatabaseWrapper) -> bool:
-    """Can one statement change several tables?"""
-    return here.vendor == "postgresql"
-
-
-def _cursor(here: BaseDatabaseWrapper) -> AbstractContextManager[Any]:
+def _carried_out(here: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Our backend for PostgreSQL has a cursor for statements that come again and again."""
-    cursor: AbstractContextManager[Any] = getattr(here, "preparing_cursor", here.cursor)()
-    return cursor
+    preparing = getattr(here, "preparing_cursor", None)
+    with preparing() if preparing else here.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
-def _values(rows: Iterable[Model], given: tuple[Any, ...], here: BaseDatabaseWrapper) -> list[Any]:
-    return [one.get_db_prep_save(getattr(row, one.attname), here) for row in rows for one in given]
+@dataclass(frozen=True, eq=False)
+class _Shape:
+    """Which columns new rows give values for, and which ones the database fills. One object for each such choice."""
+
+    model: type[Model]
+    given: "tuple[_Column, ...]"
+    back: tuple[str, ...]
+    """The key, and what the database fills."""
+
+    @functools.cached_property
+    def said(self) -> str:
+        return ", ".join(_column(self.model, name) for name in self.back)
+
+
+def _shape(row: Model) -> _Shape:
+    model = type(row)
+    left = tuple(name for name in _with_default(model) if isinstance(row.__dict__.get(name), DatabaseDefault))
+    return _shape_of(model, left, row.pk is not None)
+
+
+@functools.cache
+def _with_default(model: type[Model]) -> tuple[str, ...]:
+    return tuple(column.attname for column in model._meta.concrete_fields if column.has_db_default())
+
+
+@functools.cache
+def _shape_of(model: type[Model], left: tuple[str, ...], with_key: bool) -> _Shape:
+    given = (
+        one for one in model._meta.concrete_fields if one.attname not in left and (with_key or not one.primary_key)
+    )
+    return _Shape(model, tuple(map(_column_of, given)), (model._meta.pk.attname, *left))
+
+
+@functools.cache
+def _inserting(shape: _Shape, rows: int, after: str = "") -> str:
+    """The INSERT of so many rows; `after` something is found in an earlier part of the statement, if so named."""
+    # Names come from the models, values are parameters.
+    values = ", ".join(["%s"] * len(shape.given))
+    if after:
+        lines = " UNION ALL ".join([f"SELECT {values} WHERE EXISTS (SELECT FROM {after})"] * rows)  # noqa: S608
+    else:
+        lines = f"VALUES {', '.join([f'({values})'] * rows)}"
+    columns = ", ".join(_name(one.field.column) for one in shape.given)
+    return f"INSERT INTO {_name(shape.model._meta.db_table)} ({columns}) {lines}"
+
+
+def _values(rows: Iterable[Model], shape: _Shape, here: BaseDatabaseWrapper) -> list[Any]:
+    return [_prepared(one, getattr(row, one.name), here) for row in rows for one in shape.given]
 
 
 def _is_written(row: Model) -> None:
@@ -160,95 +257,103 @@ def _setting(
     fields: Mapping[str, Any],
     before: Mapping[str, Any],
     back: tuple[str | BaseExpression, ...],
-) -> tuple[str, list[Any], Any]:
-    """The UPDATE, its parameters, and what reads its answer."""
-    columns = tuple(model._meta.get_field(name) for name in fields)
-    same = tuple(model._meta.get_field(name) for name in before)
+) -> tuple[str, list[Any]]:
+    """The UPDATE, and its parameters."""
     expressions = tuple(value if isinstance(value, BaseExpression) else None for value in fields.values())
-    statement, readers = _update(here.vendor, model, columns, expressions, same, back)
+    statement = _update(here.vendor, model, tuple(fields), expressions, tuple(before), back)
+    columns = _columns(model)
     parameters: list[Any] = []
-    for column, value in zip(columns, fields.values(), strict=True):
-        if isinstance(value, BaseExpression):
-            parameters += _compiled(here.vendor, model, value)[1]
+    for (name, value), expression in zip(fields.items(), expressions, strict=True):
+        if expression is None:
+            parameters.append(_prepared(columns[name], value, here))
         else:
-            parameters.append(_prepared(column, value, here))
-    parameters += [key, *(_prepared(column, value, here) for column, value in zip(same, before.values(), strict=True))]
-    return statement, parameters, readers
+            parameters += _compiled(here.vendor, model, expression)[1]
+    parameters.append(key)
+    parameters += [_prepared(columns[name], value, here) for name, value in before.items()]
+    return statement, parameters
 
 
-def _columns(row: Model) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """The columns that a new row gives a value for, and those that the database fills."""
-    given: list[Any] = []
-    left: list[Any] = []
-    for column in row._meta.concrete_fields:
-        if not column.primary_key or row.pk is not None:
-            (left if isinstance(getattr(row, column.attname), DatabaseDefault) else given).append(column)
-    return tuple(given), tuple(left)
-
-
-@functools.lru_cache(maxsize=256)
-def _insert(
-    vendor: str, model: type[Model], given: tuple[Any, ...], left: tuple[Any, ...], rows: int, after: str
-) -> tuple[str, Any]:
-    back = (model._meta.pk, *left)
-    table, values = _name(model._meta.db_table), ", ".join(["%s"] * len(given))
-    # Names come from the models, values are parameters.
-    if after:
-        lines = " UNION ALL ".join([f"SELECT {values} WHERE EXISTS (SELECT FROM first)"] * rows)  # noqa: S608
-        first = f"WITH first AS ({after} RETURNING 1) "
-    else:
-        lines, first = f"VALUES {', '.join([f'({values})'] * rows)}", ""
-    statement = f"{first}INSERT INTO {table} ({_names(given)}) {lines} RETURNING {_names(back)}"
-    return statement, tuple(_reader(model, column) for column in back)
-
-
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=512)
 def _update(
     vendor: str,
     model: type[Model],
-    columns: tuple[Any, ...],
-    expressions: tuple[Any, ...],
-    same: tuple[Any, ...],
-    back: tuple[Any, ...],
-) -> tuple[str, Any]:
+    names: tuple[str, ...],
+    expressions: tuple[BaseExpression | None, ...],
+    before: tuple[str, ...],
+    back: tuple[str | BaseExpression, ...],
+) -> str:
     sets = [
-        f"{_name(column.column)} = {'%s' if expression is None else _compiled(vendor, model, expression)[0]}"
-        for column, expression in zip(columns, expressions, strict=True)
+        f"{_column(model, name)} = {'%s' if expression is None else _compiled(vendor, model, expression)[0]}"
+        for name, expression in zip(names, expressions, strict=True)
     ]
-    conditions = [f"{_name(column.column)} = %s" for column in (model._meta.pk, *same)]
-    wanted: list[Any] = [model._meta.get_field(one) if isinstance(one, str) else one for one in back]
-    wanted = wanted or [model._meta.pk]
+    where = " AND ".join(f"{_column(model, name)} = %s" for name in ("pk", *before))
     said = [
-        _compiled(vendor, model, one)[0] if isinstance(one, BaseExpression) else _name(one.column) for one in wanted
+        _compiled(vendor, model, one)[0] if isinstance(one, BaseExpression) else _column(model, one) for one in back
     ]
-    table, where = _name(model._meta.db_table), " AND ".join(conditions)
-    statement = f"UPDATE {table} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(said)}"  # noqa: S608
-    return statement, tuple(_reader(model, one) for one in wanted)
+    return f"UPDATE {_name(model._meta.db_table)} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(said)}"  # noqa: S608
 
 
 @functools.lru_cache(maxsize=256)
 def _compiled(vendor: str, model: type[Model], expression: Any) -> tuple[str, tuple[Any, ...]]:
     query = model._default_manager.all().query
-    compiler = query.get_compiler(connection=connections[DEFAULT_DB_ALIAS])
+    compiler = query.get_compiler(connection=_here())
     statement, parameters = compiler.compile(expression.resolve_expression(query))
     return statement, tuple(parameters)
 
 
-def _prepared(column: Any, value: Any, here: BaseDatabaseWrapper) -> Any:
-    return column.get_db_prep_save(value.pk if isinstance(value, Model) else value, here)
+_AS_IT_IS = {str, int, bool, datetime}
+_PLAIN = {
+    *("CharField", "TextField", "SlugField", "BooleanField", "DateTimeField", "ForeignKey", "OneToOneField"),
+    *("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
+    *("PositiveBigIntegerField", "AutoField", "BigAutoField"),
+}
+"""Which values psycopg takes for which kinds of columns without being told how."""
 
 
-def _reader(model: type[Model], of: Any) -> tuple[Any, tuple[Any, ...]]:
-    """What makes a value of a column out of what the database gives, which differs between databases."""
-    column = of if isinstance(of, Field) else of.output_field
-    expression = Col(model._meta.db_table, column) if isinstance(of, Field) else of
-    here = connections[DEFAULT_DB_ALIAS]
-    return expression, (*here.ops.get_db_converters(expression), *expression.get_db_converters(here))
+class _Column(NamedTuple):
+    """A column as it is written: `name` is the attribute of a row, `plain` whether its values go as they are."""
+
+    field: Any
+    name: str
+    plain: bool
 
 
-def _read(
-    readers: Sequence[tuple[Any, tuple[Any, ...]]], values: Sequence[Any], here: BaseDatabaseWrapper
-) -> list[Any]:
+def _column_of(field: Any) -> _Column:
+    return _Column(field, field.attname, field.get_internal_type() in _PLAIN)
+
+
+@functools.cache
+def _columns(model: type[Model]) -> dict[str, _Column]:
+    """The columns by the names of their fields, and of their attributes."""
+    fields = model._meta.concrete_fields
+    return {name: _column_of(one) for one in fields for name in (one.name, one.attname)}
+
+
+def _prepared(column: _Column, value: Any, here: BaseDatabaseWrapper) -> Any:
+    """The value as the database takes it."""
+    if value is None or (column.plain and type(value) in _AS_IT_IS and here.vendor == "postgresql"):
+        return value
+    if isinstance(value, Enum):
+        value = value.value
+    elif isinstance(value, Model):
+        value = value.pk
+    return column.field.get_db_prep_save(value, here)
+
+
+Reader = tuple[Any, tuple[Any, ...]]
+
+
+@functools.lru_cache(maxsize=256)
+def _readers(vendor: str, model: type[Model], back: tuple[str | BaseExpression, ...]) -> tuple[Reader, ...]:
+    """What makes values of columns out of what the database gives, which differs between databases."""
+    here = _here()
+    said: list[Any] = [
+        one if isinstance(one, BaseExpression) else Col(model._meta.db_table, _field(model, one)) for one in back
+    ]
+    return tuple((one, (*here.ops.get_db_converters(one), *one.get_db_converters(here))) for one in said)
+
+
+def _read(readers: Sequence[Reader], values: Sequence[Any], here: BaseDatabaseWrapper) -> list[Any]:
     result = []
     for (expression, steps), value in zip(readers, values, strict=True):
         for step in steps:
@@ -257,9 +362,13 @@ def _read(
     return result
 
 
-def _names(columns: Iterable[Any]) -> str:
-    return ", ".join(_name(column.column) for column in columns)
+def _column(model: type[Model], name: str) -> str:
+    return _name(_field(model, name).column)
+
+
+def _field(model: type[Model], name: str) -> Any:
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)
 
 
 def _name(name: str) -> str:
-    return connections[DEFAULT_DB_ALIAS].ops.quote_name(name)
+    return _here().ops.quote_name(name)

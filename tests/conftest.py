@@ -83,9 +83,10 @@ def _emptied_by_deleting() -> None:
 @pytest.fixture(autouse=True)
 def _no_definition_of_another_test() -> None:
     """A version never changes, so it is read once a process; a rolled-back test gives its key to another one."""
-    from agents import models
+    from agents import kill_switches, models
 
-    models._read_definition.cache_clear()
+    models.forget_versions()
+    kill_switches.forget()
 
 
 @pytest.fixture(autouse=True)

@@ -188,7 +188,7 @@ def _read(lease: Lease, story: Story, call: Judged) -> None:
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(call.tool))
     began = time.monotonic()
     outcome = calling.call(lease, call.tool, call.arguments, context)
-    with story.change(lease) as change:
+    with story.change(lease, at_once=True) as change:
         # By the database's clock, when it began: it is recorded only now that it is over.
         started_at = change.now - timedelta(seconds=time.monotonic() - began)
         action = call.add(

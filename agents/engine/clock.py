@@ -1,19 +1,23 @@
 """How do the engine's waits read the settings, and the database's clock do sums?"""
 
+import functools
 import random
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models import DateTimeField
 from django.db.models.functions import Now
+
+from agents.rows import Moment
 
 LONGEST_WAIT = 300.0
 _jitter = random.SystemRandom()
 
 
-def in_seconds(seconds: float) -> ExpressionWrapper:
+@functools.lru_cache(maxsize=64)
+def in_seconds(seconds: float) -> Moment:
     """So many seconds from now by the database's clock, as an expression."""
-    return ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+    return Moment(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
 
 def lease_seconds() -> float:

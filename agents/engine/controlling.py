@@ -40,7 +40,7 @@ def control(lease: Lease, story: Story, next_: Next) -> None:
             pause(change, stop)
         return
     verdict = _judge(story, proposal)
-    with story.change(lease) as change:
+    with story.change(lease, at_once=True) as change:
         step = change.add_step(
             kind=KINDS[proposal.name],
             name=proposal.name,

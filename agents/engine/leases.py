@@ -20,18 +20,16 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents.changes import Change, changing_known
+from agents import queue
+from agents.changes import Ahead, Change, changing_known
 from agents.engine import turns
 from agents.engine.clock import in_seconds, lease_seconds
 from agents.errors import LeaseLost, Stale
 from agents.models import AgentTask, WorkerProcess
-from agents.queue import claimable, has_room
 from agents.states import TaskStatus
 
 log = structlog.get_logger(__name__)
 
-SUSPECT = 2
-"""So many workers lost with one task, without progress between, make it run alone."""
 WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 """This process's random identity."""
 
@@ -50,6 +48,9 @@ class Lease:
     """Workers were lost with this task before: nothing else runs beside it in this process."""
     call_until: float | None = field(default=None)
     """Monotonic deadline of the call in hand: renewal stops there, so that a hung thread can't keep a lease."""
+
+    ahead: Ahead | None = field(default=None, repr=False)
+    """What the last change got for the next one."""
 
     @property
     def condition(self) -> Q:
@@ -73,22 +74,30 @@ class Lease:
                 drop_connection()
 
     @contextmanager
-    def change(self, known: AgentTask | None = None) -> Iterator[Change]:
+    def change(self, known: AgentTask | None = None, *, at_once: bool = False) -> Iterator[Change]:
         """One transaction of the loop. It begins with the conditional UPDATE that proves the lease and renews it.
 
-        Without the task as the caller knows it, it is read first.
+        Without the task as the caller knows it, it is read first. `at_once` as `changing_known` has it.
         """
         asked = time.monotonic()
         known = known or AgentTask.objects.get(pk=self.task_id)
         before = {"fencing_token": self.token, "status": TaskStatus.RUNNING}
+        ahead, self.ahead = self.ahead, None
+        if ahead is not None and ahead.age > lease_seconds():
+            ahead = None
         try:
             with changing_known(
-                known, before, actor=f"worker:{WORKER}", lease_until=in_seconds(lease_seconds())
+                known,
+                before,
+                actor=f"worker:{WORKER}",
+                ahead=ahead,
+                at_once=at_once,
+                lease_until=in_seconds(lease_seconds()),
             ) as change:
                 yield change
         except Stale as gone:
             raise LeaseLost(str(gone)) from gone
-        self.good_until = asked + lease_seconds()
+        self.good_until, self.ahead = asked + lease_seconds(), change.ahead
 
 
 _held: dict[int, Lease] = {}
@@ -98,53 +107,53 @@ _kept_at: float | None = None
 """When this process last renewed its leases, by its own clock; None where it has no sweeper to do so."""
 
 
-def _claimable_here() -> QuerySet[AgentTask]:
-    """What this process may take beside what it holds: a task that may have killed workers runs alone.
-
-    So it takes no others with it, and an innocent one is cleared by its next step. Where no process is ever idle, it
-    has waited long enough after two leases.
-    """
-    with _held_lock:
-        held = list(_held.values())
-    if any(one.suspect for one in held):
-        return AgentTask.objects.none()
-    lately = Now() - timedelta(seconds=2 * lease_seconds())
-    suspects = Q(status=TaskStatus.RUNNING, lapses__gte=SUSPECT, lease_until__gt=lately)
-    return claimable().exclude(suspects) if held else claimable()
-
-
 def claim() -> Lease | None:
-    """Takes the best runnable task, or None. Two workers never take the same one."""
+    """Takes the best runnable task, or None. Two workers never take the same one.
+
+    Nothing else is taken beside a task that may have killed workers.
+    """
     asked = time.monotonic()
+    with _held_lock:
+        in_hand = list(_held.values())
+    if any(one.suspect for one in in_hand):
+        return None
     with transaction.atomic():
-        tasks = _claimable_here().select_related("version__agent", "submitted_by").defer("version__definition")
-        best = tasks.select_for_update(skip_locked=True, of=("self",)).first()
-        if best is None or not has_room(best):
+        best = queue.best(beside_others=bool(in_hand))
+        if best is None or not queue.has_room(best.task):
             return None
-        was, lost, suspect = best.status, best.status == TaskStatus.RUNNING, best.lapses >= SUSPECT
-        lost_worker = best.worker if lost else None
+        task = best.task
+        was, lost, suspect = task.status, task.status == TaskStatus.RUNNING, task.lapses >= queue.SUSPECT
+        lost_worker, token = task.worker if lost else None, task.fencing_token + 1
         with changing_known(
-            best,
-            {"fencing_token": best.fencing_token, "status": best.status},
+            task,
+            {"fencing_token": task.fencing_token, "status": task.status},
             actor=f"worker:{WORKER}",
-            fencing_token=best.fencing_token + 1,
+            ahead=Ahead(best.now, time.monotonic(), {}),
+            at_once=True,
+            fencing_token=token,
             lease_until=in_seconds(lease_seconds()),
             worker=WORKER,
             status=TaskStatus.RUNNING,
             wake_at=None,
             notice="",
-            lapses=best.lapses + int(lost),
+            lapses=task.lapses + int(lost),
         ) as change:
-            change.event("task.claimed", was=was, token=best.fencing_token, lost=lost_worker)
-    lease = Lease(best.pk, best.fencing_token, asked + lease_seconds(), best, suspect=suspect)
+            change.event("task.claimed", was=was, token=token, lost=lost_worker)
+    lease = Lease(task.pk, token, asked + lease_seconds(), task, suspect=suspect, ahead=change.ahead)
     with _held_lock:
         _held[lease.task_id] = lease
     return lease
 
 
+def held() -> int:
+    """How many tasks this process has in hand."""
+    with _held_lock:
+        return len(_held)
+
+
 def others_wait() -> bool:
     """Is there a task that somebody could take now?"""
-    return claimable().exists()
+    return queue.claimable().exists()
 
 
 def falls_behind() -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from agents import kill_switches
 from agents.engine.proposing import Next
 from agents.engine.story import PastStep, Story
 from agents.models import Action
@@ -26,7 +27,10 @@ NOTHING_HAPPENED = frozenset({"tool.nothing_happened", "tool.unavailable", "task
 
 def facts_of(story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
     """The task's facts, with those about where this very call comes from."""
-    return traced(story.facts_about(next_.proposal.name, arguments or {}), story, next_, tool, arguments)
+    lately = kill_switches.in_force_lately(story.task.agent_id)
+    return traced(
+        story.facts_about(next_.proposal.name, arguments or {}, denials=lately), story, next_, tool, arguments
+    )
 
 
 def traced(facts: Facts, story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
@@ -71,9 +75,8 @@ def told(story: Story) -> Told:
 
 def secrets_here() -> frozenset[str]:
     """What this process was given to keep: tools' secrets and providers' keys."""
-    return frozenset(
-        value for name, value in os.environ.items() if name.startswith(SECRET_PREFIX) or name in PROVIDER_KEYS
-    )
+    names = (name for name in os.environ if name.startswith(SECRET_PREFIX) or name in PROVIDER_KEYS)
+    return frozenset(os.environ[name] for name in names)
 
 
 def _exposure(story: Story) -> int | None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
-from agents import tallies
+from agents import kill_switches, tallies
 from agents.changes import Change
 from agents.definition import AgentDefinition
 from agents.engine.leases import Lease
@@ -61,9 +60,12 @@ class Story:
     """The newest step of which somebody has looked at what it brought."""
 
     @contextmanager
-    def change(self, lease: Lease) -> Iterator[Change]:
-        """One transaction of the loop on this task; what it added is part of the story afterwards."""
-        with lease.change(self.task) as change:
+    def change(self, lease: Lease, *, at_once: bool = False) -> Iterator[Change]:
+        """One transaction of the loop on this task; what it added is part of the story afterwards.
+
+        `at_once` for what is mostly one statement: see `changing_known`.
+        """
+        with lease.change(self.task, at_once=at_once) as change:
             yield change
         self.past.extend(PastStep(step, []) for step in change.steps)
         for action in change.actions:
@@ -162,7 +164,7 @@ class Story:
             past_calls=Counter(action.call_digest for action in made),
             rejected_calls=frozenset(rejected),
             guided_since_rejection=frozenset(digest for digest, number in rejected.items() if guided_after >= number),
-            denials=denials_now(self.task) if denials is None else denials,
+            denials=kill_switches.in_force(self.task.agent_id) if denials is None else denials,
             submitter=self.task.submitted_by.get_username(),
             known_steps=frozenset(self.results),
             about={"inputs": self.task.inputs} | self._submitter,
@@ -186,9 +188,15 @@ class Story:
         """The kill switch that holds the task in the queue. Who took a task over is told of the denial instead."""
         return stopped_now(facts) if self.task.owner_id is None else None
 
-    def facts_about(self, tool: str, arguments: dict[str, Any], now: datetime | None = None) -> Facts:
+    def facts_about(
+        self,
+        tool: str,
+        arguments: dict[str, Any],
+        now: datetime | None = None,
+        denials: tuple[Denial, ...] | None = None,
+    ) -> Facts:
         """The facts for one call: with what is used of the limits that it counts in."""
-        facts = self.facts()
+        facts = self.facts(denials)
         now = now or facts.now or timezone.now()
         actions = (action for past in self.past for action in past.actions)
         used = tallies.used(self.task.agent_id, self.definition, tool, arguments, now, actions)
@@ -254,19 +262,6 @@ def story_of(task: AgentTask) -> Story:
         if action.pk == task.current_action_id:
             task.current_action = action
     return Story(task, task.version.read(), list(past.values()))
-
-
-def denials_now(task: AgentTask) -> tuple[Denial, ...]:
-    """The kill switches that are engaged for this task's agent at this moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ENGAGED, [task.agent_id])
-        return tuple(Denial(tool or None, why) for tool, why in cursor.fetchall())
-
-
-_ENGAGED = """
-    SELECT tool, why FROM agents_killswitch WHERE lifted_at IS NULL AND (agent_id IS NULL OR agent_id = %s)
-     ORDER BY id DESC
-"""
 
 
 def _take(said: list[dict[str, Any]], before_step: int) -> list[dict[str, Any]]:

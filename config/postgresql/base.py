@@ -28,12 +28,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return self.cursor()
         self.ensure_connection()
         with self.wrap_database_errors:
-            cursor = base.ServerBindingCursor(self.connection)  # type: ignore[call-arg]
-            return self._prepare_cursor(cursor)  # type: ignore[attr-defined]
+            return self._prepare_cursor(_PreparingCursor(self.connection))  # type: ignore[attr-defined]
+
+    _parameters: tuple[str, dict[str, Any]] | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
-        params: dict[str, Any] = super().get_connection_params()
-        return params | {"context": _one_kind_of_number(params["context"])}
+        """Put together once for each database: each borrowing from the pool asks for them, and has no use for them."""
+        name = self.settings_dict["NAME"]
+        if self._parameters is None or self._parameters[0] != name:
+            params: dict[str, Any] = super().get_connection_params()
+            self._parameters = (name, params | {"context": _one_kind_of_number(params["context"])})
+        return dict(self._parameters[1])
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         """A connection that lives. From the pool, where there is one; dead ones are given back to be replaced."""
@@ -43,6 +48,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
         return connection
+
+
+class _PreparingCursor(psycopg.RawCursor[Any]):
+    """Takes our placeholders and sends the server's own, whose places psycopg need not look for each time."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "_PreparingCursor":
+        return super().execute(_numbered(query), params, **options)
+
+
+@functools.lru_cache(maxsize=512)
+def _numbered(statement: str) -> str:
+    first, *others = statement.split("%s")
+    return (first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))).replace("%%", "%")
 
 
 def _is_dead(connection: psycopg.Connection[Any]) -> bool:

@@ -41,7 +41,7 @@ def caller(user: User) -> Caller:
 @pytest.fixture(autouse=True)
 def _fresh_definitions() -> None:
     """Rows are rolled back and their numbers given out again: a definition that was read is not the next one's."""
-    models._read_definition.cache_clear()
+    models.forget_versions()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from django.contrib.auth.models import User
 from django.db.models.functions import Now
 
-from agents import services
+from agents import kill_switches, services
 from agents.engine.loop import work_once
 from agents.kill_switches import stopping
 from agents.models import Action, Agent, AgentTask, KillSwitch
@@ -95,6 +95,7 @@ class Desk:
         return self.settle(task)
 
     def engage(self, why: str = "Stop.", tool: str = "") -> KillSwitch:
+        kill_switches.forget()
         return KillSwitch.objects.create(
             tool=tool, why=why, engaged_by=self.operator, agent=Agent.objects.get(name="desk")
         )

@@ -63,7 +63,7 @@ each_nasty_text = pytest.mark.parametrize("text", [pytest.param(text, id=name) f
 
 @pytest.fixture
 def desk() -> AgentVersion:
-    models._read_definition.cache_clear()
+    models.forget_versions()
     return AgentVersionFactory(agent=AgentFactory(name="desk"))
 
 

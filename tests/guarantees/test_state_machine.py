@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from pytest_django import Settings
 
-from agents import services
+from agents import kill_switches, services
 from agents.engine import leases, loop
 from agents.engine.story import read_story
 from agents.errors import LeaseLost, Refused
@@ -174,6 +174,7 @@ class Desktop(RuleBasedStateMachine):
     @rule()
     def lift(self) -> None:
         KillSwitch.objects.filter(lifted_at=None).update(lifted_at=Now())
+        kill_switches.forget()
 
     # What must hold
 

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from agents import rows
@@ -82,16 +81,36 @@ def test_a_row_comes_with_the_update_of_another_or_not_at_all(task: AgentTask) -
     assert task.lapses == 2, "with the row, and with its settlement; never with what was not found"
 
 
-def test_what_a_change_adds_is_written_with_the_task_and_read_back(task: AgentTask) -> None:
-    with transaction.atomic():
-        key = rows.next_key(Step)
-        found = rows.update(AgentTask, task.pk, {}, (key,) if key else (), lapses=1)
-        assert found is not None
-        new = Step(pk=found[0] if key else None, task=task, number=1, kind=StepKind.TOOL, name="“look”")
-        event = TaskEvent(task=task, number=2, kind="x", actor="a", at=timezone.now(), data={"odd": "50 %"})
-        rows.write(([new], [], [event]), AgentTask, task.pk, {"plan": [{"id": "s1"}], "event_count": 2})
+@pytest.mark.services
+def test_what_a_change_adds_is_written_with_the_task_or_not_at_all(task: AgentTask) -> None:
+    if not rows.takes_several():
+        pytest.skip("This database is told one by one.")
+    found = rows.update(AgentTask, task.pk, {}, (rows.next_key(Step),), lapses=1)
+    assert found is not None
+    new = Step(pk=found[0], task=task, number=1, kind=StepKind.TOOL, name="“look”")
+    events = [
+        TaskEvent(task=task, number=number, kind="x", actor="a", at=timezone.now(), data={"odd": "50 %"})
+        for number in (2, 3)
+    ]
+    kinds, fields = ([new], [], events), {"plan": [{"id": "s1"}], "event_count": 3}
+    assert rows.write(kinds, AgentTask, task.pk, {"event_count": 7}, **fields) is None
+    assert not Step.objects.exists()
+    assert rows.write(kinds, AgentTask, task.pk, {"event_count": 1}, ("event_count",), **fields) == (3,)
     stored = Step.objects.get(task=task)
     assert (stored.pk, stored.name, new._state.adding) == (new.pk, "“look”", False)
     assert task.events.latest("number").data == {"odd": "50 %"}
+    assert list(task.events.order_by("id").values_list("number", flat=True)) == [1, 2, 3]
     task.refresh_from_db()
-    assert (task.plan, task.event_count) == ([{"id": "s1"}], 2)
+    assert (task.plan, task.event_count) == ([{"id": "s1"}], 3)
+
+
+def test_a_kept_query_finds_what_it_would_have_found(task: AgentTask) -> None:
+    query = rows.kept(AgentTask.objects.filter(status="pending").order_by("id"), clock=rows.NOW)
+    found = rows.first(query)
+    assert found is not None
+    read, (clock,) = found
+    for name in query.names:
+        assert getattr(read, name) == getattr(AgentTask.objects.get(pk=task.pk), name)
+    assert clock.tzinfo is not None
+    AgentTask.objects.update(status="waiting", wake_at=timezone.now())
+    assert rows.first(query) is None
