@@ -20,8 +20,10 @@ class Sweeping(bootsteps.StartStopStep):
 
     def create(self, worker: Any) -> Any:
         # Celery needs this module before Django's apps are loaded.
+        from agents.engine import turns
         from agents.engine.sweeper import Sweeper
 
+        turns.switch_seldom()
         worker.sweeper = Sweeper(slots=worker.concurrency)
         return worker.sweeper
 

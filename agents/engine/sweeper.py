@@ -65,13 +65,16 @@ class Sweeper:
             connection.close()
 
     def sweep(self) -> None:
-        """Ends the leases of the dead, and sends hints for claimable tasks, never more than there are idle slots."""
+        """Ends the leases of the dead, and sends hints for claimable tasks: for those that no slot of this process is
+        about to take, and never more than there are idle slots.
+        """
         self._life.sweep()
         leases.give_back()
-        idle = self.slots - dispatch.busy()
+        busy = dispatch.busy()
+        idle, about_to = self.slots - busy, max(busy - leases.held(), 0)
         if idle <= 0 or drain.draining():
             return
-        dispatch.hint(len(claimable().values_list("pk", flat=True)[:idle]))
+        dispatch.hint(len(claimable().values_list("pk", flat=True)[: idle + about_to]) - about_to)
 
     def tell(self) -> None:
         """Tells those outside who asked for it what happened."""

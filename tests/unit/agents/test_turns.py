@@ -1,6 +1,7 @@
 """Many threads may wait at once; few of them work at once."""
 
 import threading
+import time
 
 from agents.engine import turns
 
@@ -51,3 +52,23 @@ def test_whoever_goes_on_with_what_came_needs_no_second_turn_and_gives_back_one(
     with turns.working(to_go_on=True):
         pass
     assert not turns._has_turn(), "nothing was waited for"
+
+
+def test_whoever_has_a_task_in_hand_comes_before_whoever_would_take_one() -> None:
+    one_at_once, came = turns._Turns(1), []
+
+    def take(in_hand: bool) -> None:
+        one_at_once.take(in_hand=in_hand)
+        came.append(in_hand)
+        one_at_once.give()
+
+    one_at_once.take(in_hand=False)
+    threads = [threading.Thread(target=take, args=(in_hand,)) for in_hand in (False, True)]
+    for thread, line in zip(threads, (one_at_once._new, one_at_once._in_hand), strict=True):
+        thread.start()
+        while not line:
+            time.sleep(0.001)
+    one_at_once.give()
+    for thread in threads:
+        thread.join(120)
+    assert came == [True, False]
