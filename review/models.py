@@ -132,6 +132,8 @@ class ReviewRequest(models.Model):
         permissions = [("decide", "Can decide review requests")]
         indexes = [
             models.Index(fields=["-risk", "due_at", "id"], name="open_requests_by_risk", condition=Q(status="open")),
+            # The few that expired or were withdrawn, among all that were decided.
+            models.Index(fields=["status", "-id"], name="request_by_status"),
             # What the sweepers of all workers look for every minute.
             *(
                 models.Index(

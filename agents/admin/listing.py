@@ -1,6 +1,6 @@
 """How is a long list counted, filtered and searched, so that a million rows don't slow it down?"""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +43,13 @@ def chips(
     *,
     default: str = "",
     everything: str | None = None,
+    uncounted: Container[str] = (),
 ) -> list[Chip]:
     """Status chips that keep the other filters of the list; their counts obey those filters too.
 
     `everything`: the value that stands for all statuses, where the list starts with one of them (`default`). While a
-    search is on there are no counts, since each would have to look through the texts.
+    search is on there are no counts, since each would have to look through the texts; nor are there of what is
+    `uncounted`, where no index finds few rows among many.
     """
     chosen = changelist.params.get(parameter, default)
     rows = changelist.get_queryset(request, exclude_parameters=[parameter])
@@ -58,7 +60,7 @@ def chips(
     made = [
         Chip(
             label,
-            "" if changelist.query else count_up_to(rows.filter(status=value)),
+            "" if changelist.query or value in uncounted else count_up_to(rows.filter(status=value)),
             address(value),
             chosen == value,
             value,
