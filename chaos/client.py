@@ -96,8 +96,8 @@ class Client:
                     self.record.answers.setdefault(key, set()).add(body)
                     task = int(json.loads(body)["id"])
                     return self.record.acknowledged.setdefault(key, task)
-                # 409: an earlier sending, whose answer never came, is still being worked on.
-                if status < 500 and status != 409:
+                # 409: an earlier sending, whose answer never came, is still being worked on. 429: so many in this minute.
+                if status < 500 and status not in (409, 429):
                     self.record.refusals.append(f"{goal.text}: {status} {body[:300]!r}")
                     return None
                 self.record.unanswered += 1
@@ -136,7 +136,7 @@ class Client:
                 status, _ = self.ask("POST", f"/api/v1/tasks/{task}/cancel")
             except NoAnswer:
                 status = 503
-            if status < 500:
+            if status < 500 and status != 429:
                 self.record.cancels.append(Canceled(task, status, time.time()))
                 return
             self._stopped.wait(0.3)
