@@ -96,7 +96,7 @@ class Client:
                     self.record.answers.setdefault(key, set()).add(body)
                     task = int(json.loads(body)["id"])
                     return self.record.acknowledged.setdefault(key, task)
-                # 409: an earlier sending, whose answer never came, is still being worked on. 429: so many in this minute.
+                # 409: an earlier sending, whose answer never came, is still being worked on. 429: not in this minute.
                 if status < 500 and status not in (409, 429):
                     self.record.refusals.append(f"{goal.text}: {status} {body[:300]!r}")
                     return None
