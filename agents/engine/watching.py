@@ -47,7 +47,8 @@ def watch(lease: Lease, story: Story, second: Second | None) -> bool:
         screened = screen(news.text, story.definition, of_goal=news.step is None)
         if second is not None and screened.judgement != "block" and not triggers:
             with lease.waiting(bounds().seconds):
-                screened = second(news.text, screened)
+                screened = second(news.text, screened, _listened_for(news, story))
+            triggers = screened.triggers
         if not triggers and screened.judgement == "pass" and second is None:
             continue
         with story.change(lease) as change:
@@ -85,10 +86,15 @@ def _is_news_of_a_tool(past: PastStep) -> bool:
 
 
 def _triggers(news: News, story: Story) -> tuple[Finding, ...]:
+    return tuple(find_triggers(news.text, story.definition, _listened_for(news, story)))
+
+
+def _listened_for(news: News, story: Story) -> tuple[str, ...]:
+    """The house's triggers that this text may set off: none, where no person of ours wrote it."""
+    if not news.by_people:
+        return ()
     names: tuple[str, ...] = story.definition.guard.triggers
-    if news.declined:
-        names = (*names, WAY_TO_A_PERSON)
-    return tuple(find_triggers(news.text, story.definition, dict.fromkeys(names)))
+    return tuple(dict.fromkeys((*names, WAY_TO_A_PERSON) if news.declined else names))
 
 
 def _record(change: Change, news: News, screened: Screened) -> None:

@@ -55,6 +55,8 @@ class Screened:
 
     judgement: Judgement
     findings: tuple[Finding, ...] = ()
+    triggers: tuple[Finding, ...] = ()
+    """What a model that read it says that it sets off."""
 
 
 def screen(text: str, definition: AgentDefinition, of_goal: bool = False) -> Screened:
@@ -79,4 +81,4 @@ def screen(text: str, definition: AgentDefinition, of_goal: bool = False) -> Scr
 def stricter(one: Screened, other: Screened) -> Screened:
     """Both, with the stricter judgement."""
     judgement = max(one.judgement, other.judgement, key=_STRICTNESS.index)
-    return Screened(judgement, (*one.findings, *other.findings))
+    return Screened(judgement, (*one.findings, *other.findings), (*one.triggers, *other.triggers))

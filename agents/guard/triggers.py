@@ -96,3 +96,10 @@ def find_triggers(text: str, definition: AgentDefinition, names: Iterable[str] |
     own = (Rule(one.name, one.why, one.match, one.words) for one in definition.guard.own_triggers)
     for found in find(text, (*(HOUSE[name] for name in house), *own)):
         yield Finding(f"trigger.{found.code}", found.why, found.marked)
+
+
+def reasons_of(definition: AgentDefinition, house: Iterable[str]) -> dict[str, str]:
+    """What these triggers of the house mean and, if there are any, the agent's own ones; by their names."""
+    names = tuple(house)
+    own = {one.name: one.why for one in definition.guard.own_triggers} if names else {}
+    return {name: HOUSE[name].why for name in names} | own

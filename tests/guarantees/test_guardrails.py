@@ -233,6 +233,38 @@ def test_a_model_of_its_own_screens_each_text_alone_and_once(desk: Desk, provide
     assert [step.screened["judgement"] for step in task.steps.filter(kind="tool")] == ["flag", "pass"]
 
 
+def test_what_a_person_wrote_in_words_that_no_rule_knows_is_handed_over_by_the_screening_model(
+    desk: Desk, provider: Provider
+) -> None:
+    thinker(screening=SCREEN, triggers=["legal", "anger"])
+
+    def play(asked: dict[str, Any]) -> Says:
+        assert "['legal', 'anger']" in str(asked["tools"][0]["function"]["parameters"])
+        return call("screen", verdict="pass", why="They speak of a court.", triggers=["legal"])
+
+    provider.play = play
+    task = desk.run("Ich gehe vor Gericht", agent="thinker")
+    assert (task.status, task.parked_for) == ("needs_review", "escalation")
+    assert [one["code"] for one in desk.request(task).reasons] == ["trigger.legal"]
+    assert "They speak of a court" in desk.request(task).reasons[0]["message"]
+    assert len(provider.asked) == 1, "the agent's own model reads nothing before the person does"
+
+
+def test_what_no_person_wrote_sets_off_no_trigger_of_the_screening_model(desk: Desk, provider: Provider) -> None:
+    thinker(screening=SCREEN, triggers=["legal"])
+    answers = iter([call("look", what="pot"), finish()])
+
+    def play(asked: dict[str, Any]) -> Says:
+        if asked["model"] != "screen":
+            return next(answers)
+        return call("screen", verdict="pass", why="Nothing.")
+
+    provider.play = play
+    assert desk.run("Think", agent="thinker").status == "complete"
+    screened = [str(asked["tools"]) for asked in provider.asked if asked["model"] == "screen"]
+    assert ["triggers" in one for one in screened] == [True, False]
+
+
 def test_where_the_screening_model_is_away_the_rules_word_stands(desk: Desk, provider: Provider) -> None:
     thinker(screening=SCREEN)
     provider.play = lambda asked: Says(status=400, error="No.") if asked["model"] == "screen" else finish()
