@@ -90,6 +90,14 @@ def _no_definition_of_another_test() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_sweeper_of_another_test() -> None:
+    """A process whose sweeper has fallen silent takes no tasks; none runs here, but where a test lets one."""
+    from agents.engine import leases
+
+    leases._kept_at = None
+
+
+@pytest.fixture(autouse=True)
 def _nobody_has_called_before() -> None:
     """Limits of requests are counted in the cache, which no test's rollback empties."""
     cache.clear()

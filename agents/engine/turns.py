@@ -63,12 +63,13 @@ _mine = threading.local()
 def working(*, to_go_on: bool = False) -> Iterator[None]:
     """Waits for a turn, and has it for as long as the block runs; whoever has one already goes on.
 
-    `to_go_on` keeps it for whoever waited for something that has come: what was paid for is recorded without a queue.
+    `to_go_on` is for whoever waited for something that has come: it comes before others, and keeps its turn, so that
+    what was paid for is recorded without a queue.
     """
     if _has_turn():
         yield
         return
-    _turns.take(in_hand=_waits())
+    _turns.take(in_hand=to_go_on or _waits())
     _mine.held = True
     try:
         yield
