@@ -76,7 +76,7 @@ class Said:
 
     @cached_property
     def text(self) -> str:
-        return _folded("\n".join(_text(value) for _, value in _leaves(self.content, "", None)))
+        return folded("\n".join(_text(value) for _, value in _leaves(self.content, "", None)))
 
     @cached_property
     def numbers(self) -> frozenset[Decimal]:
@@ -87,7 +87,7 @@ class Said:
         if isinstance(value, bool):
             return False
         if isinstance(value, str):
-            wanted = _folded(value)
+            wanted = folded(value)
             return bool(wanted) and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", self.text) is not None
         return Decimal(str(value)) in self.numbers
 
@@ -203,7 +203,7 @@ def _find(value: Any, answers: Sequence[Answered]) -> tuple[Answered, str, str] 
         if _same(one, value):
             return answer, pointer, "in"
         if near is None and isinstance(one, str) and isinstance(value, str):
-            ours, theirs = _folded(value), _folded(one)
+            ours, theirs = folded(value), folded(one)
             if len(theirs) >= TELLING and theirs in ours:
                 near = answer, pointer, "holds text from"
             elif len(ours) >= TELLING and ours in theirs:
@@ -256,7 +256,7 @@ def _same(one: Any, other: Any) -> bool:
     if isinstance(one, bool) or isinstance(other, bool) or one is None or other is None:
         return one is other
     if isinstance(one, str | int | float) and isinstance(other, str | int | float):
-        return one == other or _folded(_text(one)) == _folded(_text(other))
+        return one == other or folded(one) == folded(other)
     return False
 
 
@@ -266,8 +266,9 @@ def _text(value: Any) -> str:
     return "" if value is None or isinstance(value, bool) else str(value)
 
 
-def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+def folded(value: Any) -> str:
+    """The text of a scalar, the same however it is written."""
+    return " ".join(unicodedata.normalize("NFKC", _text(value)).casefold().split())
 
 
 def _readings(written: str) -> Iterator[Decimal]:

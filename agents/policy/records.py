@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from agents.policy.provenance import Said
+from agents.policy.provenance import Said, folded
 from agents.privacy.finding import KINDS, find
 from agents.privacy.veil import label_of
 from tools.canonical import child
@@ -118,7 +118,7 @@ class Record:
 
     def under(self, name: str) -> dict[str, str]:
         """The values that it has under this name, by their form in small letters."""
-        return {_folded(value): str(value) for one, value in self.leaves if _snake(one) == name}
+        return {folded(value): str(value) for one, value in self.leaves if _snake(one) == name}
 
     def is_one_of_several(self, labels: frozenset[str] | None = None) -> bool:
         """Do the objects of its list differ in people's data: in any, or in those with these labels?"""
@@ -277,7 +277,7 @@ def scalars(value: Any, name: str = "") -> Iterator[Named]:
 def ids_of(arguments: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """The ids among a call's arguments."""
     return {
-        _snake(name): frozenset(_folded(one) for _, one in scalars(value, name))
+        _snake(name): frozenset(folded(one) for _, one in scalars(value, name))
         for name, value in arguments.items()
         if _ID.search(_snake(name)) and value is not None
     }
@@ -292,7 +292,7 @@ def personal(value: Any) -> dict[str, str]:
 def key_of(label: str, value: str) -> str:
     """The same for the same value, however it is written."""
     if label not in KINDS:
-        return _folded(value)
+        return folded(value)
     if label == "email":
         return value.casefold().replace("＠", "@").replace("%40", "@")
     bare = "".join(filter(str.isalnum, value)).casefold()
@@ -300,14 +300,10 @@ def key_of(label: str, value: str) -> str:
 
 
 def _id(name: str, value: Any) -> str:
-    text = _folded(value)
+    text = folded(value)
     telling = len(text) >= TELLING and any(one.isdigit() for one in text)
     return text if telling else f"{_snake(name)}={text}"
 
 
 def _snake(name: str) -> str:
     return _HUMP.sub("_", name).lower().replace("-", "_")
-
-
-def _folded(value: Any) -> str:
-    return Said("", value).text
