@@ -13,7 +13,7 @@ from agents.changes import Change
 from agents.engine.leases import Lease
 from agents.engine.parking import ask_submitter, hand_over
 from agents.engine.story import PastStep, Story
-from agents.guard import Finding, find_triggers, screen
+from agents.guard import Finding, find_triggers, meanings_of, screen
 from agents.guard.screening import Screened
 from agents.guard.second import Second
 from agents.models import Step
@@ -43,11 +43,14 @@ def watch(lease: Lease, story: Story, second: Second | None) -> bool:
     Raises what asking a model raises.
     """
     for news in list(_news(story)):
-        triggers = _triggers(news, story) if news.by_people else ()
+        names = _names(news, story)
+        # What no person of ours wrote hands nothing over.
+        triggers = tuple(find_triggers(news.text, story.definition, names)) if news.by_people else ()
         screened = screen(news.text, story.definition, of_goal=news.step is None)
         if second is not None and screened.judgement != "block" and not triggers:
+            listened_for = meanings_of(story.definition, names) if news.by_people else {}
             with lease.waiting(bounds().seconds):
-                screened = second(news.text, screened, _listened_for(news, story))
+                screened = second(news.text, screened, listened_for)
             triggers = screened.triggers
         if not triggers and screened.judgement == "pass" and second is None:
             continue
@@ -85,14 +88,8 @@ def _is_news_of_a_tool(past: PastStep) -> bool:
     return past.action is not None and past.action.started_at is not None and past.result is not None
 
 
-def _triggers(news: News, story: Story) -> tuple[Finding, ...]:
-    return tuple(find_triggers(news.text, story.definition, _listened_for(news, story)))
-
-
-def _listened_for(news: News, story: Story) -> tuple[str, ...]:
-    """The house's triggers that this text may set off: none, where no person of ours wrote it."""
-    if not news.by_people:
-        return ()
+def _names(news: News, story: Story) -> tuple[str, ...]:
+    """The house's triggers that are looked for; whoever answers to a declined goal may ask for a person in any case."""
     names: tuple[str, ...] = story.definition.guard.triggers
     return tuple(dict.fromkeys((*names, WAY_TO_A_PERSON) if news.declined else names))
 

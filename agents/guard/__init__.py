@@ -7,6 +7,6 @@ policy at what is about to be said.
 from agents.guard.finding import Finding, Rule
 from agents.guard.outgoing import look_through_outgoing
 from agents.guard.screening import screen
-from agents.guard.triggers import find_triggers
+from agents.guard.triggers import find_triggers, meanings_of
 
-__all__ = ["Finding", "Rule", "find_triggers", "look_through_outgoing", "screen"]
+__all__ = ["Finding", "Rule", "find_triggers", "look_through_outgoing", "meanings_of", "screen"]

@@ -8,19 +8,17 @@ what such a text could do is bounded by policy, with or without it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from agents.definition import AgentDefinition
 from agents.guard.finding import Finding
 from agents.guard.screening import Judgement, Screened, stricter
-from agents.guard.triggers import reasons_of
 from agents.llm.base import InvalidProposal, NoProposal, PlanStep, ProposalRequest, Proposer, ToolOffer, Unavailable
 
-Second: TypeAlias = Callable[[str, Screened, Iterable[str]], Screened]
-"""Gets the text, what the rules say of it, and the house's triggers that it may set off: none, if no person wrote it.
-"""
+Second: TypeAlias = Callable[[str, Screened, Mapping[str, str]], Screened]
+"""Gets the text, what the rules say of it, and the meanings of the triggers that it may set off, by their names."""
 
 TOOL = "screen"
 SENT = 20_000
@@ -45,8 +43,7 @@ class SecondTier:
     definition: AgentDefinition
     model: Proposer
 
-    def __call__(self, text: str, first: Screened, triggers: Iterable[str]) -> Screened:
-        listened_for = reasons_of(self.definition, triggers)
+    def __call__(self, text: str, first: Screened, listened_for: Mapping[str, str]) -> Screened:
         try:
             said = self.model.propose(self._request(text, listened_for)).arguments
         except (InvalidProposal, NoProposal, Unavailable):

@@ -98,8 +98,6 @@ def find_triggers(text: str, definition: AgentDefinition, names: Iterable[str] |
         yield Finding(f"trigger.{found.code}", found.why, found.marked)
 
 
-def reasons_of(definition: AgentDefinition, house: Iterable[str]) -> dict[str, str]:
-    """What these triggers of the house mean and, if there are any, the agent's own ones; by their names."""
-    names = tuple(house)
-    own = {one.name: one.why for one in definition.guard.own_triggers} if names else {}
-    return {name: HOUSE[name].why for name in names} | own
+def meanings_of(definition: AgentDefinition, names: Iterable[str]) -> dict[str, str]:
+    """What the house's triggers of these names mean, and the agent's own ones; by their names."""
+    return {name: HOUSE[name].why for name in names} | {one.name: one.why for one in definition.guard.own_triggers}

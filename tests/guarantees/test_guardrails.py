@@ -250,6 +250,15 @@ def test_what_a_person_wrote_in_words_that_no_rule_knows_is_handed_over_by_the_s
     assert len(provider.asked) == 1, "the agent's own model reads nothing before the person does"
 
 
+def test_an_agents_own_triggers_are_known_to_the_screening_model_also_where_it_has_none_of_the_house(
+    desk: Desk, provider: Provider
+) -> None:
+    thinker(screening=SCREEN, triggers=[], own_triggers=[{"name": "recall", "why": "A recall", "words": ["recall"]}])
+    provider.play = lambda _: call("screen", verdict="pass", why="A fire.", triggers=["recall"])
+    task = desk.run("It burned", agent="thinker")
+    assert [one["code"] for one in desk.request(task).reasons] == ["trigger.recall"]
+
+
 def test_what_no_person_wrote_sets_off_no_trigger_of_the_screening_model(desk: Desk, provider: Provider) -> None:
     thinker(screening=SCREEN, triggers=["legal"])
     answers = iter([call("look", what="pot"), finish()])
