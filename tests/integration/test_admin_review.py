@@ -166,6 +166,20 @@ def test_the_queue_costs_the_same_for_a_thousand_open_requests():
     assert len(queries) <= 30
 
 
+@pytest.mark.django_db
+def test_closed_requests_are_counted_only_where_no_other_filter_has_to_look_at_each_of_them():
+    ReviewRequestFactory()
+    ReviewRequest.objects.update(status="decided", closed_at=NOON)
+    client = signed_in(ReviewerFactory())
+
+    def counted(**query: str) -> bool:
+        page = " ".join(client.get(QUEUE, query).content.decode().split())
+        assert ">Open <span" in page
+        return ">Decided <span" in page
+
+    assert [counted(), counted(whose="mine"), counted(tool="issue_refund")] == [True, False, False]
+
+
 # --- The page
 
 
