@@ -16,7 +16,7 @@ from agents.outgoing.journal import Position, horizon
 from agents.outgoing.models import Callback, Delivery, Endpoint, Relay
 
 AT_ONCE = 5_000
-"""Keys of the journal that one round reads."""
+"""Keys of the journal that are read together, and in one round, as long as the next one can begin behind them."""
 
 
 def relay() -> bool:
@@ -35,10 +35,15 @@ def relay() -> bool:
         was = Position(row.low, row.mark, row.mark_transaction)
         # Where somebody read on since the horizon was asked for, ours is the past: nothing is moved back.
         position = was.advanced(now) if now.newest >= row.low else was
-        until = min(max(now.newest, row.low), row.low + AT_ONCE)
-        Delivery.objects.bulk_create(_deliveries(row.low, until), ignore_conflicts=True)
+        # An open transaction keeps the next round from beginning further on: then this one reads to the end.
+        stuck = was.mark is not None and position.low == was.low
+        until = row.low
+        while until < now.newest and (until == row.low or stuck):
+            begin, until = until, min(now.newest, until + AT_ONCE)
+            Delivery.objects.bulk_create(_deliveries(begin, until), ignore_conflicts=True)
         if position.low > until:
-            position = Position(until)
+            # That more is settled is kept for the next round.
+            position = Position(until, position.low, now.over)
         if position != was:
             Relay.objects.filter(pk=1).update(low=position.low, mark=position.mark, mark_transaction=position.marked)
         return until < now.newest

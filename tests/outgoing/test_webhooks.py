@@ -15,7 +15,7 @@ from django.db.models import F
 from agents import services
 from agents.errors import Invalid, Stale
 from agents.models import AgentTask, TaskEvent
-from agents.outgoing import delivering, subscribing
+from agents.outgoing import delivering, relaying, subscribing
 from agents.outgoing.courier import Courier
 from agents.outgoing.models import Attempt, Delivery, Endpoint, Relay
 from tests.desk.driving import until
@@ -102,8 +102,12 @@ class TestWhatIsTold:
 
 
 @pytest.mark.services
-def test_an_event_that_commits_behind_the_reader_is_not_passed_over(endpoint: Endpoint, receiver: Receiver) -> None:
-    """Two transactions: the one that took its keys first commits last."""
+@pytest.mark.parametrize("keys_of_a_round", [relaying.AT_ONCE, 1])
+def test_an_event_that_commits_behind_the_reader_is_not_passed_over(
+    keys_of_a_round: int, endpoint: Endpoint, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two transactions: the one that took its keys first commits last, and keeps nobody from what came after."""
+    monkeypatch.setattr(relaying, "AT_ONCE", keys_of_a_round)
     slow_has_key, fast_is_done = threading.Event(), threading.Event()
     owner = endpoint.owner
 
