@@ -90,11 +90,13 @@ def _no_definition_of_another_test() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_sweeper_of_another_test() -> None:
-    """A process whose sweeper has fallen silent takes no tasks; none runs here, but where a test lets one."""
+def _nothing_held_by_another_test() -> None:
+    """A process takes less beside what it holds, and nothing once its sweeper has fallen silent."""
     from agents.engine import leases
 
     leases._kept_at = None
+    leases._held.clear()
+    leases._given_up.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from django.db import connections
 from pytest_django import Settings
 
 from agents.definition import Guard
-from agents.engine import drain, leases
+from agents.engine import drain
 from agents.models import Action
 from attacks import agent_tools, installed, suite
 from attacks.plays import Attack, Count, attack, honest
@@ -25,8 +25,6 @@ def yard(transactional_db: None, settings: Settings) -> Iterator[None]:
     drain.end()
     agent_tools.called.clear()
     yield
-    for lease in list(leases._held.values()):
-        leases.let_go(lease)
     connections.close_all()
 
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from agents import demo
-from agents.engine import drain, leases
+from agents.engine import drain
 from agents.engine.loop import work_once
 from agents.models import AgentTask
 from tests.factories import group
@@ -60,8 +60,6 @@ def shop(live_server: LiveServer, transactional_db: None, settings: Settings) ->
     while work_once():
         pass
     yield Shop(live_server.url)
-    for lease in list(leases._held.values()):
-        leases.let_go(lease)
     connections.close_all()
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from agents.engine import drain, leases
+from agents.engine import drain
 from tests.desk import gates
 from tests.desk.driving import Desk
 from tests.guarantees.doomed import DoomedWorkers
@@ -25,8 +25,6 @@ def desk(transactional_db: None) -> Iterator[Desk]:
     drain.end()
     gates.forget()
     yield Desk.open()
-    for lease in list(leases._held.values()):
-        leases.let_go(lease)
     connections.close_all()
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connections
 from pytest_django import Settings
 
-from agents.engine import drain, leases
+from agents.engine import drain
 from tests.desk.driving import Desk
 
 
@@ -18,6 +18,4 @@ def desk(transactional_db: None, settings: Settings) -> Iterator[Desk]:
     settings.COUNTERSIGN_BACKOFF_SECONDS = [0.01, 0.01, 0.01]
     drain.end()
     yield Desk.open()
-    for lease in list(leases._held.values()):
-        leases.let_go(lease)
     connections.close_all()

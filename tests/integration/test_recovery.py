@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from agents.engine import drain, leases
 from agents.engine.loop import step, work_once
@@ -126,7 +126,7 @@ def _leave_after(task: AgentTask, turns: int) -> None:
 
 def test_a_task_that_cost_workers_their_lives_runs_alone_in_its_process(desk: Desk) -> None:
     suspect, other, third = (desk.submit(f"look {subject()}") for _ in range(3))
-    lost = {"status": TaskStatus.RUNNING, "worker": "lost", "lapses": 2, "lease_until": timezone.now()}
+    lost = {"status": TaskStatus.RUNNING, "worker": "lost", "lapses": 2, "lease_until": Now()}
     AgentTask.objects.filter(pk=suspect.pk).update(**lost)
     first = leases.claim()
     assert first is not None
@@ -136,7 +136,7 @@ def test_a_task_that_cost_workers_their_lives_runs_alone_in_its_process(desk: De
     beside = leases.claim()
     assert beside is not None
     assert beside.task_id == other.pk
-    AgentTask.objects.filter(pk=suspect.pk).update(lease_until=timezone.now(), lapses=3)
+    AgentTask.objects.filter(pk=suspect.pk).update(lease_until=Now(), lapses=3)
     following = leases.claim()
     assert following is not None
     assert following.task_id == third.pk, "the suspect waits until nothing is held"

@@ -8,7 +8,7 @@ from django.db import connections
 from pytest_django import Settings
 
 from agents.definition import AgentDefinition, Limits
-from agents.engine import drain, leases
+from agents.engine import drain
 from agents.versions import publish
 from tests.desk import gates
 from tests.desk.driving import Desk
@@ -47,8 +47,6 @@ def desk(transactional_db: None) -> Iterator[Desk]:
     made = Desk.open()
     publish(THINKER, by=None)
     yield made
-    for lease in list(leases._held.values()):
-        leases.let_go(lease)
     connections.close_all()
 
 
