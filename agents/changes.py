@@ -152,7 +152,7 @@ class Change:
         """Adds a line to the journal. A row among the data stands for its key."""
         number = self.task.event_count + 1
         self.set(event_count=number)
-        event = TaskEvent(task=self.task, number=number, kind=kind, actor=self.actor, at=self.now)
+        event = rows.new(TaskEvent, task_id=self.task.pk, number=number, kind=kind, actor=self.actor, at=self.now)
         self._events.append((event, {key: value for key, value in data.items() if value is not None}))
 
     def park(self, parking: Parking, notice: str = "") -> None:
@@ -201,7 +201,9 @@ class Change:
         """Records the next step and counts it. The database refuses one beyond the limit."""
         number = self.task.steps_taken + 1
         self.set(steps_taken=number, by_hand=None, lapses=0, unanswered=0, unanswered_since=None)
-        step = Step(pk=self.keys.pop(Step, None), task=self.task, number=number, created_at=self.now, **fields)
+        key = self.keys.pop(Step, None)
+        step = rows.new(Step, id=key, task_id=self.task.pk, number=number, created_at=self.now, **fields)
+        step.task = self.task
         self.steps.append(step)
         return step
 
@@ -221,7 +223,8 @@ class Change:
             self.lock()
             number = step.actions.count() + 1
         key = self.keys.pop(Action, None)
-        action = Action(pk=key, task=self.task, step=step, number=number, created_at=self.now, **fields)
+        action = rows.new(Action, id=key, task_id=self.task.pk, number=number, created_at=self.now, **fields)
+        action.task, action.step = self.task, step
         self.actions.append(action)
         self.set(current_action=action)
         self.event(f"action.{action.status}", action=action, tool=action.tool, step=step.number)
@@ -319,6 +322,15 @@ def changing(task_id: int, condition: Q, *, actor: str) -> Iterator[Change]:
         change = Change(task, task.db_now, actor)
         yield change
         change.write()
+
+
+@contextmanager
+def creating(task: AgentTask, *, actor: str) -> Iterator[Change]:
+    """Inserts a new task with what is said of it, in the caller's transaction: until it ends, nobody knows the row."""
+    rows.insert([task])
+    change = Change(task, task.created_at, actor)
+    yield change
+    change.write()
 
 
 _WITH_KEYS: tuple[type[Model], ...] = (Step, Action)

@@ -9,17 +9,20 @@ is its own transaction where there is no other, and keeps it prepared. SQLite, w
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, DateTimeField, ExpressionWrapper, Func, Model, QuerySet
 from django.db.models.expressions import BaseExpression, Col, DatabaseDefault
 from django.db.models.functions import Now
+
+Row = TypeVar("Row", bound=Model)
 
 
 class Moment(ExpressionWrapper):
@@ -39,6 +42,19 @@ class Statement:
 
     text: str
     parameters: tuple[Any, ...]
+
+
+def new(model: type[Row], /, **columns: Any) -> Row:
+    """A row that is yet to be written, by its columns: keys instead of rows. The rest has the model's defaults."""
+    values = [columns.pop(name) if name in columns else default() for name, default in _defaults(model)]
+    if columns:
+        raise TypeError(f"{model.__name__} has no columns {', '.join(columns)}.")
+    return model(*values)
+
+
+@functools.cache
+def _defaults(model: type[Model]) -> tuple[tuple[str, Callable[[], Any]], ...]:
+    return tuple((one.attname, one.get_default) for one in model._meta.concrete_fields)
 
 
 def insert(rows: Iterable[Model], after: Statement | None = None) -> bool:
@@ -206,6 +222,11 @@ class _Shape:
     """The key, and what the database fills."""
 
     @functools.cached_property
+    def read(self) -> Callable[[Model], tuple[Any, ...]]:
+        """What a row has in the given columns, which are several in each of our models."""
+        return operator.attrgetter(*(one.name for one in self.given))
+
+    @functools.cached_property
     def said(self) -> str:
         return ", ".join(_column(self.model, name) for name in self.back)
 
@@ -243,7 +264,12 @@ def _inserting(shape: _Shape, rows: int, after: str = "") -> str:
 
 
 def _values(rows: Iterable[Model], shape: _Shape, here: BaseDatabaseWrapper) -> list[Any]:
-    return [_prepared(one, getattr(row, one.name), here) for row in rows for one in shape.given]
+    as_it_is = _AS_IT_IS if here.vendor == "postgresql" else frozenset()
+    return [
+        value if value is None or (one.plain and type(value) in as_it_is) else _prepared(one, value, here)
+        for row in rows
+        for one, value in zip(shape.given, shape.read(row), strict=True)
+    ]
 
 
 def _is_written(row: Model) -> None:
@@ -301,7 +327,7 @@ def _compiled(vendor: str, model: type[Model], expression: Any) -> tuple[str, tu
     return statement, tuple(parameters)
 
 
-_AS_IT_IS = {str, int, bool, datetime}
+_AS_IT_IS = frozenset({str, int, bool, datetime})
 _PLAIN = {
     *("CharField", "TextField", "SlugField", "BooleanField", "DateTimeField", "ForeignKey", "OneToOneField"),
     *("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),

@@ -7,15 +7,15 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents import signals
-from agents.changes import Change, changing
+from agents.changes import Change, changing, creating
 from agents.engine import dispatch
 from agents.errors import Invalid, KeyReused, NotAllowed, Refused, Stale, TooMany
-from agents.models import Agent, AgentTask
+from agents.models import Agent, AgentTask, AgentVersion, version_of
 from agents.outgoing import subscribing
 from agents.queue import next_turn
 from agents.services.in_flight import alone
@@ -98,7 +98,7 @@ def submit(
             # Somebody else's may have been committed since we looked.
             if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
                 return earlier
-            task = AgentTask.objects.create(
+            task = AgentTask(
                 agent=version.agent,
                 version=version,
                 goal=goal,
@@ -115,9 +115,9 @@ def submit(
                 request_digest=asked,
                 **({"status": TaskStatus.WAITING, "wake_at": starts} if starts else {}),
             )
-            if callback_url is not None:
-                subscribing.call_back(task, callback_url)
-            with changing(task.pk, Q(), actor=_person(by)) as change:
+            with creating(task, actor=_person(by)) as change:
+                if callback_url is not None:
+                    subscribing.call_back(task, callback_url)
                 change.event("task.created", agent=version.agent.name, version=version.number)
             if starts is None:
                 dispatch.hint_after_commit()
@@ -202,14 +202,16 @@ def _nothing_under_way(change: Change) -> bool:
     return change.task.status != TaskStatus.RUNNING and not open_outcome
 
 
-def _current_version(agent: str) -> Any:
-    found = Agent.objects.filter(name=agent).first()
-    version = found.current_version if found else None
-    if found is None or version is None:
+def _current_version(agent: str) -> AgentVersion:
+    newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    found = Agent.objects.annotate(newest=Subquery(newest)).filter(name=agent).first()
+    if found is None or found.newest is None:
         names = ", ".join(Agent.objects.filter(enabled=True).values_list("name", flat=True)) or "none yet"
         raise Invalid(f"There is no agent “{agent}”. The agents here: {names}.", field="agent")
     if not found.enabled:
         raise Invalid(f"The agent “{agent}” is disabled and takes no new tasks.", field="agent")
+    version = version_of(found.newest)
+    version.agent = found
     return version
 
 
