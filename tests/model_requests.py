@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +104,9 @@ class Ledger:
     def opened(self, opening: Opening) -> int:
         self.openings.append(opening)
         return len(self.openings)
+
+    def waiting(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def settled(self, call: int, settlement: Settlement) -> None:
         assert call == len(self.openings)

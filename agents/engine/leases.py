@@ -62,16 +62,19 @@ class Lease:
             raise LeaseLost(f"The lease on task {self.task_id} ran out before the call was made.")
 
     @contextmanager
-    def waiting(self, seconds: float) -> Iterator[None]:
-        """Something slow is waited for, so long at most: no connection is held, and renewal stops at its deadline."""
-        let_go_of_database()
+    def within(self, seconds: float) -> Iterator[None]:
+        """What may hang is done, so long at most: renewal stops at its deadline."""
         self.call_until = time.monotonic() + seconds
-        with turns.waiting():
-            try:
-                yield
-            finally:
-                self.call_until = None
-                drop_connection()
+        try:
+            yield
+        finally:
+            self.call_until = None
+
+    @contextmanager
+    def waiting(self, seconds: float) -> Iterator[None]:
+        """Something slow is waited for, so long at most: nothing is held, and renewal stops at its deadline."""
+        with self.within(seconds), waiting():
+            yield
 
     @contextmanager
     def change(self, known: AgentTask | None = None, *, at_once: bool = False) -> Iterator[Change]:
@@ -283,13 +286,14 @@ def let_go_of_database() -> None:
 
 
 @contextmanager
-def briefly(*, to_go_on: bool = False) -> Iterator[None]:
-    """A turn and a connection for what is done here, given back before a model is waited for; see `turns.working`."""
-    with turns.working(to_go_on=to_go_on):
+def waiting() -> Iterator[None]:
+    """Something slow is waited for: no connection is held, and no turn of this process."""
+    let_go_of_database()
+    with turns.waiting():
         try:
             yield
         finally:
-            let_go_of_database()
+            drop_connection()
 
 
 def drop_connection() -> None:

@@ -80,7 +80,7 @@ def _ask(lease: Lease, story: Story) -> Next | None:
         if watch(lease, story, second_tier(story.task, story.definition)):
             return None
         chain = proposers(story.task, story.definition, purpose_of(request))
-        with lease.waiting(chain_seconds(story.definition)):
+        with lease.within(chain_seconds(story.definition)):
             proposal = propose(request, chain)
     except InvalidProposal as invalid:
         _record_invalid(lease, story, invalid)

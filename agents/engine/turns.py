@@ -60,46 +60,27 @@ _mine = threading.local()
 
 
 @contextmanager
-def working(*, to_go_on: bool = False) -> Iterator[None]:
-    """Waits for a turn, and has it for as long as the block runs; whoever has one already goes on.
-
-    `to_go_on` is for whoever waited for something that has come: it comes before others, and keeps its turn, so that
-    what was paid for is recorded without a queue.
-    """
-    if _has_turn():
-        yield
-        return
-    _turns.take(in_hand=to_go_on or _waits())
+def working() -> Iterator[None]:
+    """Waits for a turn, and has it for as long as the block runs, but where it is `waiting`."""
+    _turns.take(in_hand=False)
     _mine.held = True
     try:
         yield
     finally:
-        if not (to_go_on and _waits()):
-            _mine.held = False
-            _turns.give()
+        _mine.held = False
+        _turns.give()
 
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Leaves the turn to others while something slow is waited for, and waits for one afterwards."""
-    if not _has_turn():
+    """Leaves the turn, if there is one, to others while something slow is waited for, and waits for one afterwards."""
+    if not getattr(_mine, "held", False):
         yield
         return
-    _mine.held, _mine.waits = False, True
+    _mine.held = False
     _turns.give()
     try:
         yield
     finally:
-        _mine.waits = False
-        if not _has_turn():
-            _turns.take(in_hand=True)
+        _turns.take(in_hand=True)
         _mine.held = True
-
-
-def _has_turn() -> bool:
-    return getattr(_mine, "held", False)
-
-
-def _waits() -> bool:
-    """Has this thread something in hand that it waits for?"""
-    return getattr(_mine, "waits", False)

@@ -49,7 +49,7 @@ def watch(lease: Lease, story: Story, second: Second | None) -> bool:
         screened = screen(news.text, story.definition, of_goal=news.step is None)
         if second is not None and screened.judgement != "block" and not triggers:
             listened_for = meanings_of(story.definition, names) if news.by_people else {}
-            with lease.waiting(bounds().seconds):
+            with lease.within(bounds().seconds):
                 screened = second(news.text, screened, listened_for)
             triggers = screened.triggers
         if not triggers and screened.judgement == "pass" and second is None:

@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -133,6 +134,10 @@ class Recorder(Protocol):
         then nothing is sent."""
         ...
 
+    def waiting(self) -> AbstractContextManager[None]:
+        """Around all that waits: for an answer, or before another try."""
+        ...
+
     def settled(self, call: Any, settlement: Settlement) -> None:
         """After the call, however it ended; not called where the process died."""
         ...
@@ -200,17 +205,20 @@ class Model:
         call = self.recorder.opened(
             Opening(self.name, attempt, tokens_at_most(body), self.bounds.output_tokens, body),
         )
-        started = time.monotonic()
+        spent = 0.0
         try:
-            answer = self.wire.send(body, max(until - started, 1.0))
+            with self.recorder.waiting():
+                started = time.monotonic()
+                try:
+                    answer = self.wire.send(body, max(until - started, 1.0))
+                finally:
+                    spent = time.monotonic() - started
             if answer.stopped == Kind.CONTEXT_TOO_LONG:
                 raise NotDone(failure(Kind.CONTEXT_TOO_LONG, self.name), answer.usage)
         except Exception as error:
             failed, usage = self._failure(error)
-            spent = time.monotonic() - started
             self.recorder.settled(call, Settlement(usage, failed.kind, failed.message, False, spent))
             return failed
-        spent = time.monotonic() - started
         try:
             proposal = self._read(answer, request, tools)
         except InvalidProposal as invalid:
@@ -236,7 +244,8 @@ class Model:
         stated = failed.kind != Kind.RATE_LIMITED or failed.retry_after is not None
         soon = failed.kind in _SOON and stated and wait <= self.bounds.short_wait
         if soon and tried < self.bounds.attempts and time.monotonic() + wait + 1.0 < until:
-            self.pause(wait + _jitter.uniform(0.0, 0.25))
+            with self.recorder.waiting():
+                self.pause(wait + _jitter.uniform(0.0, 0.25))
             return
         if failed.kind == Kind.UNAUTHORISED:
             _alarm(self.name)

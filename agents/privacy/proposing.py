@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.definition import Privacy
-from agents.engine.leases import briefly
 from agents.llm.base import (
     CONTROL_TOOLS,
     Guidance,
@@ -70,16 +69,15 @@ class Veiled:
         veil = Veil.of(self.privacy)
         if not veil.seeker.finds_any(*_said(request)):
             return veil, request
-        with briefly():
-            try:
-                veil = vault.veil_of(self.task.pk, self.privacy)
-            except InvalidToken:
-                raise Unavailable(
-                    "What stands for personal data in this task can't be decrypted: COUNTERSIGN_VAULT_KEYS lacks a key "
-                    "that was in use."
-                ) from None
-            veiled = veil_request(request, veil)
-            vault.keep(self.task, veil)
+        try:
+            veil = vault.veil_of(self.task.pk, self.privacy)
+        except InvalidToken:
+            raise Unavailable(
+                "What stands for personal data in this task can't be decrypted: COUNTERSIGN_VAULT_KEYS lacks a key "
+                "that was in use."
+            ) from None
+        veiled = veil_request(request, veil)
+        vault.keep(self.task, veil)
         also_hide(veil.seeker.known)
         if veil.values:
             told = veiled.agent.model_copy(update={"prompt": veiled.agent.prompt + TOLD})

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.engine.clock import in_seconds
-from agents.engine.leases import let_go_of_database
+from agents.engine.leases import waiting
 from agents.llm.base import InvalidProposal, NoProposal, Proposal, ProposalRequest, Proposer, Unavailable
 from agents.llm.failures import Kind, ModelUnavailable, ModelUnfit
 from agents.models import ModelHealth
@@ -78,54 +78,43 @@ def admit(model: str) -> bool:
     """Raises Unavailable while the model rests. After that, one caller is let through to try, and told so by True."""
     if _is_well(model):
         return False
-    try:
-        row = ModelHealth.objects.filter(model=model).first()
-        if row is None or row.rests_until is None:
-            if row is None or not row.failures:
-                _well_until[model] = time.monotonic() + BELIEVED
-            return False
-        rested = ModelHealth.objects.filter(pk=row.pk, rests_until__lte=Now())
-        if rested.update(rests_until=in_seconds(TRIAL)):
-            return True
-        left = (row.rests_until - timezone.now()).total_seconds()
-        raise Unavailable(f"{row.error or model} It is left alone for now.", max(left, 1.0))
-    finally:
-        let_go_of_database()
+    row = ModelHealth.objects.filter(model=model).first()
+    if row is None or row.rests_until is None:
+        if row is None or not row.failures:
+            _well_until[model] = time.monotonic() + BELIEVED
+        return False
+    rested = ModelHealth.objects.filter(pk=row.pk, rests_until__lte=Now())
+    if rested.update(rests_until=in_seconds(TRIAL)):
+        return True
+    left = (row.rests_until - timezone.now()).total_seconds()
+    raise Unavailable(f"{row.error or model} It is left alone for now.", max(left, 1.0))
 
 
 def let_others_try(model: str) -> None:
     """Whoever was let through to try could not ask, for a reason of ours: the next one is let through."""
-    try:
-        ModelHealth.objects.filter(model=model, rests_until__gt=Now()).update(rests_until=Now())
-    finally:
-        let_go_of_database()
+    ModelHealth.objects.filter(model=model, rests_until__gt=Now()).update(rests_until=Now())
 
 
 def answered(model: str) -> None:
     """The model said something, however odd: it works."""
     if _is_well(model):
         return
-    try:
-        ill = ModelHealth.objects.filter(~Q(failures=0) | ~Q(rests_until=None), model=model)
-        ill.update(failures=0, rests_until=None, error_kind="", error="", alarmed=False, changed_at=Now())
-    finally:
-        let_go_of_database()
+    ill = ModelHealth.objects.filter(~Q(failures=0) | ~Q(rests_until=None), model=model)
+    ill.update(failures=0, rests_until=None, error_kind="", error="", alarmed=False, changed_at=Now())
 
 
 def failed(model: str, kind: Kind, message: str, retry_after: float | None = None) -> None:
     """A turn ended without an answer of the model."""
     _well_until.pop(model, None)
-    try:
-        rows = ModelHealth.objects.filter(pk=ModelHealth.objects.get_or_create(model=model)[0].pk)
-        rows.update(failures=F("failures") + 1, error_kind=kind, error=message, changed_at=Now())
-        rest = _rest(kind, rows.values_list("failures", flat=True)[0], retry_after)
-        if rest:
-            rows.update(rests_until=in_seconds(rest))
-        newly = kind == Kind.UNAUTHORISED and rows.filter(alarmed=False).update(alarmed=True)
-    finally:
-        let_go_of_database()
-    if newly:
-        alarms.tell("A model's key is not accepted", f"{message} Its tasks wait until that is put right.", error=True)
+    rows = ModelHealth.objects.filter(pk=ModelHealth.objects.get_or_create(model=model)[0].pk)
+    rows.update(failures=F("failures") + 1, error_kind=kind, error=message, changed_at=Now())
+    rest = _rest(kind, rows.values_list("failures", flat=True)[0], retry_after)
+    if rest:
+        rows.update(rests_until=in_seconds(rest))
+    if kind == Kind.UNAUTHORISED and rows.filter(alarmed=False).update(alarmed=True):
+        told = f"{message} Its tasks wait until that is put right."
+        with waiting():
+            alarms.tell("A model's key is not accepted", told, error=True)
 
 
 def _is_well(model: str) -> bool:

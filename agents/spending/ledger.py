@@ -16,8 +16,7 @@ from django.utils import timezone
 from sentry_sdk.tracing import Span
 
 from agents import rows
-from agents.engine import spans
-from agents.engine.leases import briefly
+from agents.engine import leases, spans
 from agents.llm.asking import Opening, Settlement, Usage
 from agents.llm.base import NoProposal
 from agents.llm.pricing import Prices, dearest_prices, prices_of
@@ -58,29 +57,32 @@ class Ledger:
 
     def opened(self, opening: Opening) -> OpenCall:
         """Before a call. Raises NotYet, BudgetReached or NoProposal, and then nothing is taken and nothing sent."""
-        with briefly():
-            call = self._open(opening)
+        call = self._open(opening)
         self._last = call.row
         return call
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Nothing of this process, and no connection, is held while a model is waited for."""
+        return leases.waiting()
 
     def settled(self, call: OpenCall, settlement: Settlement) -> None:
         """After a call, however it ended. A call that was given up meanwhile stays at its reservation."""
         spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
-        with briefly(to_go_on=settlement.answered):
-            with _together(call.budgets):
-                now = _settle(call, settlement)
-                if now is None:
-                    log.warning("model.settled_late", call=call.row.pk, model=call.row.model)
-                    return
-                for budget in call.budgets:
-                    budgets.correct(budget, call.worst, now)
-                if call.budgets:
-                    rows.carry_out(_leaving(call, now))
-            told = [said for budget in call.budgets if (said := budgets.newly_mostly_used(budget))]
-            if self.task is not None:
-                warning.warn(self.task, call.budgets)
+        with _together(call.budgets):
+            now = _settle(call, settlement)
+            if now is None:
+                log.warning("model.settled_late", call=call.row.pk, model=call.row.model)
+                return
+            for budget in call.budgets:
+                budgets.correct(budget, call.worst, now)
+            if call.budgets:
+                rows.carry_out(_leaving(call, now))
+        told = [said for budget in call.budgets if (said := budgets.newly_mostly_used(budget))]
+        if self.task is not None:
+            warning.warn(self.task, call.budgets)
         for sentence in told:
-            alarms.tell("Most of a budget is used", sentence)
+            with leases.waiting():
+                alarms.tell("Most of a budget is used", sentence)
 
     def passed_over(self, model: str, why: str) -> None:
         """A model of the chain was not heard; the next one's calls say so."""
@@ -110,9 +112,10 @@ class Ledger:
 
     def _row(self, opening: Opening, worst: Amount, dearest: Prices | None, day: Any) -> ModelCall:
         last = self._last
-        return ModelCall(
-            task=self.task,
-            version=self.task.version if self.task else None,
+        return rows.new(
+            ModelCall,
+            task_id=self.task.pk if self.task else None,
+            version_id=self.task.version_id if self.task else None,
             step_number=self.step_number,
             purpose=self.purpose,
             model=opening.model,
@@ -123,7 +126,7 @@ class Ledger:
             cost=worst.dollars,
             at_most=True,
             prices=_written(dearest),
-            fell_back_from=last if last is not None and last.model != opening.model else None,
+            fell_back_from_id=last.pk if last is not None and last.model != opening.model else None,
             passed_over="; ".join(self._passed_over)[:500],
             request=kept_request(opening.body),
         )

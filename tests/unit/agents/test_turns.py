@@ -12,7 +12,7 @@ def test_no_more_work_at_once_than_have_a_turn_and_whoever_waits_leaves_it_to_an
 
     def work() -> None:
         nonlocal inside, most
-        with turns.working(), turns.working():
+        with turns.working():
             with lock:
                 inside += 1
                 most = max(most, inside)
@@ -38,20 +38,6 @@ def test_no_more_work_at_once_than_have_a_turn_and_whoever_waits_leaves_it_to_an
 def test_without_a_turn_there_is_none_to_leave() -> None:
     with turns.waiting(), turns.working():
         pass
-
-
-def test_whoever_goes_on_with_what_came_needs_no_second_turn_and_gives_back_one() -> None:
-    for _ in range(2 * turns.AT_ONCE):
-        with turns.working():
-            with turns.waiting():
-                with turns.working(to_go_on=True):
-                    pass
-                assert turns._has_turn()
-            assert turns._has_turn()
-        assert not turns._has_turn()
-    with turns.working(to_go_on=True):
-        pass
-    assert not turns._has_turn(), "nothing was waited for"
 
 
 def test_whoever_has_a_task_in_hand_comes_before_whoever_would_take_one() -> None:
