@@ -35,9 +35,8 @@ def facts_of(story: Story, next_: Next, tool: Tool | None, arguments: dict[str, 
 
 def traced(facts: Facts, story: Story, next_: Next, tool: Tool | None, arguments: dict[str, Any] | None) -> Facts:
     """The facts, with where each value of this call comes from; the same from the same rows, whenever it is asked."""
-    facts = replace(facts, secrets=secrets_here())
-    if tool is not None and tool.messages and story.task.by_hand is None:
-        facts = replace(facts, told=told(story))
+    if tool is not None and tool.messages:
+        facts = replace(facts, secrets=secrets_here(), told=told(story) if story.task.by_hand is None else facts.told)
     # What a person in charge asked for by hand was chosen by nobody else.
     if tool is None or arguments is None or story.task.by_hand is not None or not reaches_out(tool, arguments):
         return facts

@@ -4,7 +4,7 @@ import functools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -58,6 +58,8 @@ class Story:
     past: list[PastStep]
     looked_at: int = 0
     """The newest step of which somebody has looked at what it brought."""
+    _plan: tuple[Any, tuple[PlanStep, ...]] = field(default=(None, ()), repr=False)
+    """The task's plan as it was last read, and what it said."""
 
     @contextmanager
     def change(self, lease: Lease, *, at_once: bool = False) -> Iterator[Change]:
@@ -81,10 +83,13 @@ class Story:
 
     @property
     def plan(self) -> tuple[PlanStep, ...]:
-        return tuple(
-            PlanStep(one["id"], one["tool"], one.get("purpose", ""), one.get("arguments"))
-            for one in self.task.plan or []
-        )
+        if self._plan[0] is not self.task.plan:
+            steps = (
+                PlanStep(one["id"], one["tool"], one.get("purpose", ""), one.get("arguments"))
+                for one in self.task.plan or []
+            )
+            self._plan = (self.task.plan, tuple(steps))
+        return self._plan[1]
 
     @property
     def results(self) -> dict[str, Any]:
@@ -228,6 +233,12 @@ class Story:
                 seen.append(past.result)
         return without
 
+    @functools.cached_property
+    def _offers(self) -> tuple[ToolOffer, ...]:
+        tools = (registry.get(name) for name in self.definition.tools if name in registry)
+        own = (ToolOffer(one.name, one.description, one.input_schema) for one in tools)
+        return (*own, *control_offers(self.definition))
+
     def request(self) -> ProposalRequest:
         """The proposer's request, built from the explicit state alone."""
         names = frozenset(self.definition.tools)
@@ -235,7 +246,7 @@ class Story:
             agent=self.definition,
             goal=self.task.goal,
             inputs=self.task.inputs,
-            offers=(*_offers(self.definition), *control_offers(self.definition)),
+            offers=self._offers,
             history=self.history(),
             plan=self.plan,
             turn="act" if self.plan else "plan",
@@ -290,8 +301,3 @@ def _past_call(past: PastStep) -> PastCall:
         proposer=step.proposer,
         raw=step.raw if step.kind == StepKind.INVALID else "",
     )
-
-
-def _offers(definition: AgentDefinition) -> tuple[ToolOffer, ...]:
-    tools = (registry.get(name) for name in definition.tools if name in registry)
-    return tuple(ToolOffer(one.name, one.description, one.input_schema) for one in tools)

@@ -7,6 +7,7 @@ whose sentence the next turn sees.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class ToolOffer:
     name: str
     description: str
     input_schema: dict[str, JSON]
+
+    @functools.cached_property
+    def schema_text(self) -> str:
+        return json.dumps(self.input_schema)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def envelope_schema(offer: ToolOffer) -> Schema:
 
 def offered(offers: Iterable[ToolOffer], dialect: Dialect | None) -> tuple[Offered, ...]:
     """The tools in their order; without a dialect none is strict. Worked out once for the same offers."""
-    return _offered(tuple((one.name, one.description, json.dumps(one.input_schema)) for one in offers), dialect)
+    return _offered(tuple((one.name, one.description, one.schema_text) for one in offers), dialect)
 
 
 @functools.lru_cache(maxsize=256)

@@ -192,16 +192,24 @@ def _shown_results(request: ProposalRequest, budget: int) -> list[str]:
     """
     kept = _still_needed(request)
     readable = any(offer.name == READ_AGAIN for offer in request.offers)
+    wholes = [compact(entry.result) if isinstance(entry, PastCall) else "" for entry in request.history]
     shown: list[str] = []
-    short: list[str] = []
-    for entry in request.history:
-        whole = compact(entry.result) if isinstance(entry, PastCall) else ""
-        if shown and sum(map(tokens, shown)) + tokens(whole) + MARKS > budget:
-            shown = [was if index in kept else less for index, (was, less) in enumerate(zip(shown, short, strict=True))]
-        most = max(budget - sum(map(tokens, shown)), budget // 2) * 3
+    taken = 0
+    for entry, whole in zip(request.history, wholes, strict=True):
+        if shown and taken + tokens(whole) + MARKS > budget:
+            shown = [
+                was if index in kept else _result(earlier, said, _short(said), readable)
+                for index, (was, earlier, said) in enumerate(zip(shown, request.history, wholes, strict=False))
+            ]
+            taken = sum(map(tokens, shown))
+        most = max(budget - taken, budget // 2) * 3
         shown.append(_result(entry, whole, whole[:most], readable))
-        short.append(_result(entry, whole, whole if len(whole) <= 2 * SHORT else whole[:SHORT], readable))
+        taken += tokens(shown[-1])
     return shown
+
+
+def _short(whole: str) -> str:
+    return whole if len(whole) <= 2 * SHORT else whole[:SHORT]
 
 
 def _result(entry: PastCall | Guidance, whole: str, part: str, readable: bool) -> str:

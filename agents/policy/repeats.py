@@ -16,9 +16,8 @@ def call_digest(name: str, arguments: dict[str, Any]) -> str:
     return digest({"tool": name, "arguments": arguments})
 
 
-def check_repeats(name: str, arguments: dict[str, Any], definition: AgentDefinition, facts: Facts) -> Iterator[Reason]:
+def check_repeats(name: str, call: str, definition: AgentDefinition, facts: Facts) -> Iterator[Reason]:
     """A rejected call is denied until a person gave guidance, then reviewed. One made too often is reviewed."""
-    call = call_digest(name, arguments)
     if call in facts.rejected_calls and call not in facts.guided_since_rejection:
         message = f"A person rejected {name} with these very arguments. Propose something else, or escalate."
         yield Reason("repeat.rejected", message, "deny")
