@@ -327,7 +327,7 @@ def changing(task_id: int, condition: Q, *, actor: str) -> Iterator[Change]:
 @contextmanager
 def creating(task: AgentTask, *, actor: str) -> Iterator[Change]:
     """Inserts a new task with what is said of it, in the caller's transaction: until it ends, nobody knows the row."""
-    rows.insert([task])
+    rows.insert([task], read_back=True)
     change = Change(task, task.created_at, actor)
     yield change
     change.write()

@@ -57,10 +57,11 @@ def _defaults(model: type[Model]) -> tuple[tuple[str, Callable[[], Any]], ...]:
     return tuple((one.attname, one.get_default) for one in model._meta.concrete_fields)
 
 
-def insert(rows: Iterable[Model], after: Statement | None = None) -> bool:
+def insert(rows: Iterable[Model], after: Statement | None = None, *, read_back: bool = False) -> bool:
     """Inserts new rows of one kind, which get their keys, and what the database alone knows, in this order.
 
-    `after` is carried out first; where it finds no row, nothing is inserted, and the answer is False.
+    `after` is carried out first; where it finds no row, nothing is inserted, and the answer is False. With `read_back`
+    each value becomes what a later reading would find.
     """
     new = list(rows)
     if not new:
@@ -68,8 +69,8 @@ def insert(rows: Iterable[Model], after: Statement | None = None) -> bool:
     here = _here()
     if after is not None and not takes_several():
         with transaction.atomic():
-            return carry_out(after) and insert(new)
-    shape = _shape(new[0])
+            return carry_out(after) and insert(new, read_back=read_back)
+    shape = _shape(new[0], read_back)
     if after is None:
         statement, values = _inserting(shape, len(new)), []
     else:
@@ -231,10 +232,10 @@ class _Shape:
         return ", ".join(_column(self.model, name) for name in self.back)
 
 
-def _shape(row: Model) -> _Shape:
+def _shape(row: Model, read_back: bool = False) -> _Shape:
     model = type(row)
     left = tuple(name for name in _with_default(model) if isinstance(row.__dict__.get(name), DatabaseDefault))
-    return _shape_of(model, left, row.pk is not None)
+    return _shape_of(model, left, row.pk is not None, read_back)
 
 
 @functools.cache
@@ -243,11 +244,11 @@ def _with_default(model: type[Model]) -> tuple[str, ...]:
 
 
 @functools.cache
-def _shape_of(model: type[Model], left: tuple[str, ...], with_key: bool) -> _Shape:
-    given = (
-        one for one in model._meta.concrete_fields if one.attname not in left and (with_key or not one.primary_key)
-    )
-    return _Shape(model, tuple(map(_column_of, given)), (model._meta.pk.attname, *left))
+def _shape_of(model: type[Model], left: tuple[str, ...], with_key: bool, read_back: bool) -> _Shape:
+    fields = model._meta.concrete_fields
+    given = (one for one in fields if one.attname not in left and (with_key or not one.primary_key))
+    back = tuple(one.attname for one in fields) if read_back else (model._meta.pk.attname, *left)
+    return _Shape(model, tuple(map(_column_of, given)), back)
 
 
 @functools.cache

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError
-from django.db.models import OuterRef, Q, Subquery
+from django.db import IntegrityError, connection
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -125,7 +125,6 @@ def submit(
         if idempotency_key and (earlier := _earlier(by, idempotency_key, asked)):
             return earlier
         raise
-    task.refresh_from_db()
     return task
 
 
@@ -203,16 +202,22 @@ def _nothing_under_way(change: Change) -> bool:
 
 
 def _current_version(agent: str) -> AgentVersion:
-    newest = AgentVersion.objects.filter(agent=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    found = Agent.objects.annotate(newest=Subquery(newest)).filter(name=agent).first()
-    if found is None or found.newest is None:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, [agent])
+        enabled, newest = cursor.fetchone() or (False, None)
+    if newest is None:
         names = ", ".join(Agent.objects.filter(enabled=True).values_list("name", flat=True)) or "none yet"
         raise Invalid(f"There is no agent “{agent}”. The agents here: {names}.", field="agent")
-    if not found.enabled:
+    if not enabled:
         raise Invalid(f"The agent “{agent}” is disabled and takes no new tasks.", field="agent")
-    version = version_of(found.newest)
-    version.agent = found
-    return version
+    return version_of(newest)
+
+
+_NEWEST = """
+    SELECT enabled, (SELECT id FROM agents_agentversion WHERE agent_id = agent.id ORDER BY number DESC LIMIT 1)
+      FROM agents_agent agent WHERE name = %s
+"""
+"""Asked with each submission, by the name that it gives; what never changes of a version is kept."""
 
 
 def _read_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
