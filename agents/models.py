@@ -184,7 +184,7 @@ class AgentTask(models.Model):
         indexes = [
             # The queue itself: small, whatever the number of finished tasks.
             models.Index(
-                fields=["priority", "turn", "queued_at"],
+                fields=["priority", "turn", "queued_at", "id"],
                 name="task_claimable",
                 condition=Q(status__in=sorted(CLAIMABLE)),
             ),

@@ -31,7 +31,7 @@ class Chip:
 
 def count_up_to(rows: QuerySet[Any], most: int = COUNTED) -> str:
     """How many rows there are, counted no further than needed."""
-    found = rows.order_by()[: most + 1].count()
+    found = rows.order_by().values("pk")[: most + 1].count()
     return f"{most:,}+" if found > most else f"{found:,}"
 
 
@@ -52,7 +52,10 @@ def chips(
     `uncounted`, where no index finds few rows among many.
     """
     chosen = changelist.params.get(parameter, default)
-    rows = changelist.get_queryset(request, exclude_parameters=[parameter])
+    # Django leaves a filter out only where all of its parameters are named.
+    filters = (one.expected_parameters() for one in changelist.filter_specs)
+    own = next((names for names in filters if parameter in names), [parameter])
+    rows = changelist.get_queryset(request, exclude_parameters=own)
 
     def address(value: str | None) -> str:
         return changelist.get_query_string({parameter: value, PAGE_VAR: None})

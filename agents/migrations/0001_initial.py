@@ -395,7 +395,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='agenttask',
-            index=models.Index(condition=models.Q(('status__in', ['pending', 'running', 'waiting'])), fields=['priority', 'turn', 'queued_at'], name='task_claimable'),
+            index=models.Index(condition=models.Q(('status__in', ['pending', 'running', 'waiting'])), fields=['priority', 'turn', 'queued_at', 'id'], name='task_claimable'),
         ),
         migrations.AddIndex(
             model_name='agenttask',

@@ -78,7 +78,8 @@ class BatchPages:
         """How many other open calls of the same tool and agent there are, for the way to this page."""
         if asked.kind != Kind.ACTION or asked.action is None or asked.status != RequestStatus.OPEN:
             return {}
-        others = _alike(asked.action.tool, asked.task.agent_id).exclude(pk=asked.pk)
+        is_open = ReviewRequest.objects.filter(status=RequestStatus.OPEN)
+        others = _alike(is_open, asked.action.tool, asked.task.agent_id).exclude(pk=asked.pk)
         return {"alike": count_up_to(others)}
 
     def together_view(self, request: HttpRequest) -> HttpResponse:
@@ -107,7 +108,7 @@ class BatchPages:
         """What a person may decide, tick by tick. A tick stays only on exactly what was ticked."""
         person: User = request.user  # type: ignore[assignment]
         tool, agent = request.GET.get("tool", ""), number_in(request.GET.get("agent"))
-        open_ones = decidable(person).filter(pk__in=_alike(tool, agent).values("pk")).defer("shown").order_by(*ORDER)
+        open_ones = _alike(decidable(person), tool, agent).defer("shown").order_by(*ORDER)
         found = list(open_ones.select_related("task__submitted_by", "action")[: SHOWN + 1])
         show_to(request.user, *rows_of_list(found))
         kept = {(row.request, row.digest) for row in ticked or ()}
@@ -142,9 +143,9 @@ class BatchPages:
         return {**site, "opts": self.opts, "title": title}  # type: ignore[attr-defined]
 
 
-def _alike(tool: str, agent: int | None) -> QuerySet[ReviewRequest]:
-    rows = ReviewRequest.objects.filter(status=RequestStatus.OPEN, kind=Kind.ACTION, action__tool=tool)
-    return rows.filter(task__agent=agent) if agent is not None else rows
+def _alike(rows: QuerySet[ReviewRequest], tool: str, agent: int | None) -> QuerySet[ReviewRequest]:
+    alike = rows.filter(kind=Kind.ACTION, action__tool=tool)
+    return alike.filter(task__agent=agent) if agent is not None else alike
 
 
 def _why(line: Line) -> tuple[int, Any]:

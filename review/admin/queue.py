@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import PermissionDenied
-from django.db.models import BooleanField, ExpressionWrapper, OrderBy, Q, QuerySet
+from django.db.models import Exists, OrderBy, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,6 +15,7 @@ from django.utils.html import format_html
 
 from agents.admin.base import ReadOnlyAdmin, number_in
 from agents.admin.listing import Chip, chips, count_up_to
+from agents.models import AgentTask
 from agents.templatetags.countersign import in_short, one_line, risk_tone, visible
 from review.admin.reading import ORDER, Person
 from review.models import RequestStatus, ReviewRequest
@@ -36,7 +37,8 @@ def of(person: Person, whose: str) -> Q:
     groups = person.groups.values("name")  # type: ignore[union-attr]
     match whose:
         case "mine":
-            return Q(assigned_to=person.pk) | Q(claimed, claimed_by=person.pk) | Q(task__owner=person.pk)
+            taken_over = AgentTask.objects.filter(owner=person.pk).order_by()
+            return Q(assigned_to=person.pk) | Q(claimed, claimed_by=person.pk) | Q(task__in=taken_over)
         case "groups":
             escalated = Q(escalated_at__isnull=False, escalate_to__in=groups)
             return Q(assigned_group__in=groups) | Q(approvers_group__in=groups) | escalated
@@ -149,8 +151,9 @@ class QueuePages(ReadOnlyAdmin):
         return [news, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ReviewRequest]:
-        is_mine = ExpressionWrapper(Q(task__submitted_by=request.user.pk), output_field=BooleanField())
-        return ReviewRequest.objects.defer("shown").annotate(is_mine=is_mine)
+        """Without a join: counts begin from this, too."""
+        submitted = AgentTask.objects.filter(pk=OuterRef("task"), submitted_by=request.user.pk)
+        return ReviewRequest.objects.defer("shown").annotate(is_mine=Exists(submitted))
 
     def get_ordering(self, request: HttpRequest) -> tuple[str | OrderBy, ...]:
         """What is open by risk, due time and age; what is closed, the latest first."""

@@ -63,6 +63,17 @@ def test_a_reviewer_sees_every_task():
     assert signed_in(ReviewerFactory()).get(task_page(task)).status_code == 200
 
 
+def test_each_status_says_how_many_it_has_whichever_is_chosen():
+    TaskFactory.create_batch(2)
+    TaskFactory(status="complete", finished_at=NOON)
+    client = signed_in(OperatorFactory())
+
+    for chosen in ("", "?status__exact=complete"):
+        listed = text_of(client.get(LIST + chosen))
+        assert "Pending 2" in listed
+        assert "Complete 1" in listed
+
+
 def test_whoever_is_not_signed_in_is_asked_to():
     task = TaskFactory()
 
