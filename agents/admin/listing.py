@@ -54,7 +54,7 @@ def chips(
     chosen = changelist.params.get(parameter, default)
     # Django leaves a filter out only where all of its parameters are named.
     filters = (one.expected_parameters() for one in changelist.filter_specs)
-    own = next((names for names in filters if parameter in names), [parameter])
+    own: list[str | None] = next((names for names in filters if parameter in names), [parameter])
     rows = changelist.get_queryset(request, exclude_parameters=own)
 
     def address(value: str | None) -> str:
