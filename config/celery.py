@@ -24,7 +24,7 @@ class Sweeping(bootsteps.StartStopStep):
         from agents.engine.sweeper import Sweeper
 
         turns.switch_seldom()
-        worker.sweeper = Sweeper(slots=worker.concurrency)
+        worker.sweeper = Sweeper(slots=worker.concurrency, start=worker.pool.apply_async)
         return worker.sweeper
 
     def close(self, worker: Any) -> None:

@@ -1,6 +1,7 @@
 """How does a free worker hear that there is work? By a hint through the broker, which may be lost or come twice."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 from django.db import transaction
@@ -27,20 +28,25 @@ def hint_after_commit() -> None:
     transaction.on_commit(hint)
 
 
+def occupied(run: Callable[[], object]) -> Callable[[], None]:
+    """What a slot of this process is to do. It counts as busy from now on, until that is over."""
+    _count(1)
+
+    def running() -> None:
+        try:
+            run()
+        finally:
+            _count(-1)
+
+    return running
+
+
 def busy() -> int:
-    """How many slots of this process have a hint in hand."""
+    """How many slots of this process have something to do."""
     return _busy
 
 
-class Slot:
-    """Counts one slot of this process as busy while a hint is worked on."""
-
-    def __enter__(self) -> None:
-        global _busy
-        with _busy_lock:
-            _busy += 1
-
-    def __exit__(self, *_: object) -> None:
-        global _busy
-        with _busy_lock:
-            _busy -= 1
+def _count(more: int) -> None:
+    global _busy
+    with _busy_lock:
+        _busy += more

@@ -1,4 +1,4 @@
-"""What does each worker process do besides its tasks? It renews its leases, sends hints for work nobody heard of, and
+"""What does each worker process do besides its tasks? It renews its leases, takes up work that nobody heard of, and
 tells those outside what happened.
 
 Every process has all its threads and none is special: there is no single beat. They are apart because a broker that
@@ -17,6 +17,7 @@ from agents.audit import checkpoints
 from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
+from agents.engine.loop import work_once
 from agents.outgoing.courier import Courier
 from agents.queue import claimable
 from agents.spending import housekeeping
@@ -27,10 +28,11 @@ HOUSEKEEPING_SECONDS = 60.0
 
 
 class Sweeper:
-    """The threads of one process with `slots` slots."""
+    """The threads of one process with `slots` slots, of which `start` lets one run something."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, start: Callable[[Callable[[], None]], object]) -> None:
         self.slots = slots
+        self._start = start
         self._stopped = threading.Event()
         self._life = Life()
         self._courier = Courier()
@@ -65,8 +67,9 @@ class Sweeper:
             connection.close()
 
     def sweep(self) -> None:
-        """Ends the leases of the dead, and sends hints for claimable tasks: for those that no slot of this process is
-        about to take, and never more than there are idle slots.
+        """Ends the leases of the dead, and lets idle slots look for tasks, as many as no busy one is about to take.
+
+        No broker is needed for that: where it is away, this is how tasks are found.
         """
         self._life.sweep()
         leases.give_back()
@@ -75,7 +78,8 @@ class Sweeper:
         if idle <= 0 or drain.draining():
             return
         # In no order, so that the database stops counting there.
-        dispatch.hint(claimable().order_by().values("pk")[: idle + about_to].count() - about_to)
+        for _ in range(claimable().order_by().values("pk")[: idle + about_to].count() - about_to):
+            self._start(dispatch.occupied(work_once))
 
     def tell(self) -> None:
         """Tells those outside who asked for it what happened."""

@@ -1,7 +1,7 @@
 """Promise 10: a message is only a hint. It may be lost, come twice, or never be sent; the database is the queue."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -68,21 +68,20 @@ def test_a_broker_that_is_away_does_not_keep_a_task_from_being_accepted(desk: De
     check(task)
 
 
-def test_the_sweeper_hints_at_what_nobody_was_told_of_and_never_at_more_than_it_can_take(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hints: list[int] = []
-    monkeypatch.setattr(work, "apply_async", lambda **_: hints.append(1))
+def test_the_sweeper_finds_what_nobody_was_told_of_and_never_more_than_it_can_take(desk: Desk) -> None:
     for _ in range(5):
         desk.submit(f"idempotent {subject()}")
-    hints.clear()
-    Sweeper(slots=3).sweep()
-    assert len(hints) == 3
-    Sweeper(slots=50).sweep()
-    assert len(hints) == 3 + 5
-    with dispatch.Slot():
-        Sweeper(slots=1).sweep()
-    assert len(hints) == 8
+    started: list[Callable[[], None]] = []
+    Sweeper(3, started.append).sweep()
+    assert len(started) == 3
+    Sweeper(50, started.append).sweep()
+    assert len(started) == 5, "three are about to be taken"
+    Sweeper(5, started.append).sweep()
+    assert len(started) == 5, "no slot is idle"
+    for look in started:
+        look()
+    assert dispatch.busy() == 0
+    assert AgentTask.objects.filter(status=TaskStatus.COMPLETE).count() == 5
 
 
 @pytest.mark.services
@@ -93,12 +92,21 @@ def test_a_flushed_redis_loses_no_task(desk: Desk) -> None:
     tasks = [desk.submit(f"idempotent {subject()}") for _ in range(5)]
     assert broker.llen(queue) == 5
     broker.flushdb()
-    Sweeper(slots=10).sweep()
-    assert broker.llen(queue) == 5
-    for task in tasks:
-        assert desk.settle(task).status == TaskStatus.COMPLETE
+    Sweeper(10, lambda look: look()).sweep()
+    assert not AgentTask.objects.exclude(status=TaskStatus.COMPLETE).exists()
     check(*tasks)
     broker.flushdb()
+
+
+@pytest.mark.services
+def test_a_real_worker_that_has_never_met_its_broker_finishes_everything(desk: Desk) -> None:
+    tasks = [desk.submit(f"in turn {subject()}") for _ in range(5)]
+    complete = AgentTask.objects.filter(status=TaskStatus.COMPLETE)
+    with Running(*WORKER, **_environment(REDIS_URL=NOWHERE, COUNTERSIGN_SLOTS="8")) as worker:
+        until(lambda: complete.count() == len(tasks), "every task is complete")
+        worker.stop(signal.SIGTERM)
+    assert all(len(effects(task)) == 3 for task in tasks)
+    check(*tasks)
 
 
 @pytest.mark.services

@@ -37,7 +37,7 @@ def desk(transactional_db: None, settings: Any) -> Iterator[Desk]:
 @pytest.fixture
 def sweeper() -> Iterator[Sweeper]:
     """This process as one of the fleet."""
-    here = Sweeper(slots=1)
+    here = Sweeper(slots=1, start=lambda _: None)
     here.keep()
     here.sweep()
     yield here
