@@ -79,6 +79,16 @@ def _best(vendor: str, apart: float, limits: tuple[tuple[str, int], ...]) -> row
     return rows.kept(tasks, submitter=Subquery(name, output_field=CharField()), clock=rows.NOW)
 
 
+def others_wait() -> bool:
+    """Is there a task that somebody could take now?"""
+    return rows.first(_any(connection.vendor, tuple(_limits()))) is not None
+
+
+@functools.lru_cache(maxsize=8)
+def _any(vendor: str, limits: tuple[tuple[str, int], ...]) -> rows.Query:
+    return rows.kept(claimable().order_by())
+
+
 def has_room(task: AgentTask) -> bool:
     """May one more task of this agent and of this submitter run? Asked in the transaction that claims it.
 

@@ -154,11 +154,6 @@ def held() -> int:
         return len(_held)
 
 
-def others_wait() -> bool:
-    """Is there a task that somebody could take now?"""
-    return queue.claimable().exists()
-
-
 def falls_behind() -> bool:
     """Does this process come to its renewals so late that its leases may run out? Then it takes no more tasks.
 

@@ -17,6 +17,7 @@ from agents.engine.story import Story, story_of
 from agents.errors import LeaseLost
 from agents.llm.base import CONTROL_TOOLS
 from agents.privacy.scrubbing import one_task, speak_of
+from agents.queue import others_wait
 from agents.spending.ledger import give_up_open_calls
 from agents.states import ActionStatus, TaskStatus
 
@@ -60,11 +61,12 @@ def advance(lease: Lease) -> None:
         story = story_of(lease.claimed)
         speak_of(story.definition, [story.task.inputs, *((one.step.arguments, one.result) for one in story.past)])
         spans.name_agent(story.task)
-        give_up_open_calls(story.task.pk)
+        if story.task.fencing_token > 1:  # Before the first claim nobody asked for it.
+            give_up_open_calls(story.task.pk)
         while story.task.status == TaskStatus.RUNNING:
             step(lease, story)
             if story.task.status == TaskStatus.RUNNING and (draining() or time.monotonic() >= until):
-                if draining() or leases.others_wait():
+                if draining() or others_wait():
                     leases.release(lease, story.task)
                     dispatch.hint()
                     return
