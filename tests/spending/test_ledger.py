@@ -1,15 +1,19 @@
 """Every call can be looked up afterwards: what it was, what it took, what came of it."""
 
+import threading
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 from pytest_django import Settings
 
+from agents.engine import turns
+from agents.engine.loop import work_once
 from agents.models import AgentTask, ModelCall
 from agents.spending import totals
 from agents.versions import publish
 from tests.desk.driving import Desk, kinds
+from tests.guarantees.racing import raised, together
 from tests.loopback import Provider, Says, call, finish
 from tests.spending.conftest import MODEL, OTHER, THINKER
 
@@ -33,7 +37,7 @@ def test_a_call_is_written_with_its_tokens_prices_and_exact_cost(desk: Desk, pro
     assert '"finish"' in row.answer
 
 
-def test_a_call_is_in_the_ledger_before_it_is_made_and_holds_no_connection(desk: Desk, provider: Provider) -> None:
+def test_a_call_is_in_the_ledger_before_it_is_made(desk: Desk, provider: Provider) -> None:
     seen = []
 
     def play(_: object) -> Says:
@@ -45,6 +49,34 @@ def test_a_call_is_in_the_ledger_before_it_is_made_and_holds_no_connection(desk:
     provider.play = play
     think(desk)
     assert seen == [("open", True, True, True, 1000)]
+
+
+def test_many_wait_for_a_model_at_once_with_no_turn_and_no_connection_of_their_process(
+    desk: Desk, provider: Provider
+) -> None:
+    many = 2 * turns.AT_ONCE
+    all_ask, lent = threading.Barrier(many), []
+
+    def play(_: object) -> Says:
+        all_ask.wait(120)  # which would never be, if one of them held its turn
+        lent.append(_connections_lent())
+        all_ask.wait(120)
+        return finish()
+
+    provider.play = play
+    tasks = [desk.submit("Look at the kettle", agent="thinker") for _ in range(many)]
+    connection.close()
+    assert raised(together(*[work_once] * many)) == []
+    assert lent == [0] * many
+    assert {AgentTask.objects.get(pk=task.pk).status for task in tasks} == {"complete"}
+
+
+def _connections_lent() -> int:
+    """How many of this process's connections are in use; SQLite has no pool of them."""
+    if connection.vendor != "postgresql":
+        return 0
+    stats = connection.pool.get_stats()
+    return int(stats["pool_size"] - stats["pool_available"])
 
 
 def test_a_model_without_a_price_is_unpriced_and_never_nothing(
