@@ -12,7 +12,7 @@ from agents.engine.provenance import RECIPE, secrets_here, told
 from agents.engine.story import Story
 from agents.llm.base import Proposal
 from agents.models import Step
-from agents.policy import judge_control, judge_plan
+from agents.policy import Facts, judge_control, judge_plan
 from agents.policy.verdict import Verdict
 from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from agents.storable import storable, storable_text
@@ -34,12 +34,12 @@ TOLD = {"finish": "result", "ask": "question"}
 def control(lease: Lease, story: Story, next_: Next) -> None:
     """Records a control call and what follows from it."""
     proposal = next_.proposal
-    stop = story.stopped_by(story.facts()) if proposal.name == "propose_plan" else None
-    if stop:
+    facts = story.facts() if proposal.name == "propose_plan" else None
+    if facts and (stop := story.stopped_by(facts)):
         with story.change(lease) as change:
             pause(change, stop)
         return
-    verdict = _judge(story, proposal)
+    verdict = _judge(story, proposal, facts)
     with story.change(lease, at_once=True) as change:
         step = change.add_step(
             kind=KINDS[proposal.name],
@@ -68,15 +68,15 @@ def adopt_plan(change: Change, step: Step) -> None:
     change.event("plan.accepted", step=step.number, steps=len(steps))
 
 
-def complete(change: Change, step: Step, result: Any) -> None:
+def complete(change: Change, step: Step, result: Any, *, nothing_open: bool = False) -> None:
     change.settle_step(step, StepStatus.DONE, {"accepted": True})
-    change.finish(TaskStatus.COMPLETE, result=result)
+    change.finish(TaskStatus.COMPLETE, nothing_open=nothing_open, result=result)
 
 
-def _judge(story: Story, proposal: Proposal) -> Verdict:
-    if proposal.name == "propose_plan":
+def _judge(story: Story, proposal: Proposal, facts: Facts | None) -> Verdict:
+    """The verdict; `facts` are those that a plan is held against."""
+    if facts is not None:
         tools = {name: registry.get(name) for name in registry.names()}
-        facts = story.facts()
         # The plan's own step is counted too, so one step less is left for what it plans.
         facts = replace(facts, steps_left=facts.steps_left - 1)
         return judge_plan(proposal.arguments["steps"], proposal.confidence, story.definition, facts, tools)
@@ -106,7 +106,7 @@ def _accept_finish(change: Change, story: Story, step: Step, verdict: Verdict) -
         evidence = {"result": result} | _handed_back(story)
         change.park(Parking(ParkedFor.RESULT, reasons_of(verdict), step, evidence=evidence))
     else:
-        complete(change, step, result)
+        complete(change, step, result, nothing_open=story.nothing_open)
 
 
 def _handed_back(story: Story) -> dict[str, Any]:

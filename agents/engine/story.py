@@ -128,6 +128,12 @@ class Story:
                 yield from (one for one in done if one.effect != Effect.READ)
 
     @property
+    def nothing_open(self) -> bool:
+        """Is every step settled, and no action under way or in doubt?"""
+        settled = all(one.step.status != StepStatus.OPEN for one in self.past)
+        return settled and self.task.current_action is None
+
+    @property
     def _keeps_to_plan(self) -> bool:
         """Is a plan in force? Not for a person who took the task over: the plan was the agent's."""
         return bool(self.plan) and self.task.owner_id is None

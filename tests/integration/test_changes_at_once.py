@@ -54,6 +54,32 @@ def test_a_step_that_is_one_statement_is_one_way_to_the_database(desk: Desk) -> 
     intact(story.task)
 
 
+def test_the_end_of_a_task_with_nothing_open_is_one_way_to_the_database(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    while not (story.nothing_open and story.next_planned is None):
+        step(lease, story)
+    with CaptureQueriesContext(connection) as queries:
+        step(lease, story)
+    if connection.vendor == "postgresql":
+        assert len(queries) == 1
+    story.task.refresh_from_db()
+    assert story.task.status == TaskStatus.COMPLETE
+    intact(story.task)
+
+
+def test_an_end_that_finds_new_lines_in_the_journal_comes_behind_them(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    with story.change(lease, at_once=True) as change:
+        change.finish(TaskStatus.COMPLETE, nothing_open=True, result="done")
+        if change.at_once:
+            somebody_writes(story.task)
+    if connection.vendor == "postgresql":
+        assert kinds(story.task)[-2:] == ["note.by_somebody", "task.state_changed"]
+    story.task.refresh_from_db()
+    assert (story.task.status, story.task.worker, story.task.lease_until) == (TaskStatus.COMPLETE, "", None)
+    intact(story.task)
+
+
 def test_what_others_added_to_the_journal_meanwhile_comes_before_it(desk: Desk) -> None:
     lease, story = at_work(desk)
     with story.change(lease, at_once=True) as change:
