@@ -1,6 +1,7 @@
 """How is Celery wired? One app; each worker sweeps for itself, and hands its tasks over when it stops."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, bootsteps
@@ -23,8 +24,11 @@ class Sweeping(bootsteps.StartStopStep):
         from agents.engine import turns
         from agents.engine.sweeper import Sweeper
 
+        def start(run: Callable[[], None]) -> None:
+            worker.pool.apply_async(run, callback=lambda _: None)  # Celery calls one back in any case.
+
         turns.switch_seldom()
-        worker.sweeper = Sweeper(slots=worker.concurrency, start=worker.pool.apply_async)
+        worker.sweeper = Sweeper(worker.concurrency, start)
         return worker.sweeper
 
     def close(self, worker: Any) -> None:

@@ -79,7 +79,7 @@ class Sweeper:
             return
         # In no order, so that the database stops counting there.
         for _ in range(claimable().order_by().values("pk")[: idle + about_to].count() - about_to):
-            self._start(dispatch.occupied(work_once))
+            self._start(dispatch.occupied(_look))
 
     def tell(self) -> None:
         """Tells those outside who asked for it what happened."""
@@ -114,3 +114,11 @@ class Sweeper:
             finally:
                 connection.close()
             self._stopped.wait(seconds)
+
+
+def _look() -> None:
+    """Nobody asks for the result of what a slot was let run, so that it says itself what went wrong."""
+    try:
+        work_once()
+    except Exception:
+        log.exception("look.failed")
