@@ -24,6 +24,11 @@ CUT = "CUT"
 ENGINE = Path(__file__).resolve().parents[2] / "agents" / "engine"
 
 
+def commits_alone(cursor: Any, sql: str) -> bool:
+    """Is the statement a transaction of its own that changes something?"""
+    return not cursor.db.in_atomic_block and sql.lstrip().startswith(("WITH", "INSERT", "UPDATE", "DELETE"))
+
+
 def engine_functions() -> Iterator[str]:
     """The functions of the engine that are under way, as `module.function`."""
     frame = sys._getframe()
@@ -50,7 +55,7 @@ def end_at(number: int, moment: str, by: str, then: str, say: int) -> Callable[[
             commit(connection)
 
     def counted_alone(cursor: CursorWrapper, sql: str, *rest: Any) -> Any:
-        if cursor.db.in_atomic_block or not sql.lstrip().startswith(("WITH", "INSERT", "UPDATE", "DELETE")):
+        if not commits_alone(cursor, sql):
             return execute(cursor, sql, *rest)
         with _counting(cursor.db):
             return execute(cursor, sql, *rest)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 
 from agents.engine import recovery
@@ -24,7 +25,7 @@ from tests.desk.driving import Desk, effects, lapse, subject
 from tests.desk.models import Fact
 from tests.guarantees import people
 from tests.guarantees.doomed import DoomedWorkers
-from tests.guarantees.doomed_worker import ENGINE, engine_functions
+from tests.guarantees.doomed_worker import ENGINE, commits_alone, engine_functions
 from tests.guarantees.invariants import check
 from tests.guarantees.test_01_nothing_is_lost import STORIES
 from tests.loopback import Provider, Says, finish
@@ -75,13 +76,19 @@ def test_every_function_that_commits_is_passed_by_a_story_in_which_workers_die(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     passed: set[str] = set()
-    commit = BaseDatabaseWrapper._commit
+    commit, execute = BaseDatabaseWrapper._commit, CursorWrapper._execute
 
     def noted(connection: BaseDatabaseWrapper) -> None:
         passed.update(engine_functions())
         commit(connection)
 
+    def noted_alone(cursor: CursorWrapper, sql: str, *rest: Any) -> Any:
+        if commits_alone(cursor, sql):
+            passed.update(engine_functions())
+        return execute(cursor, sql, *rest)
+
     monkeypatch.setattr(BaseDatabaseWrapper, "_commit", noted)
+    monkeypatch.setattr(CursorWrapper, "_execute", noted_alone)
     for goal in STORIES:
         people.bring_to_an_end(desk, desk.submit(goal.format(subject())))
     known = {function for module in ENGINE.glob("*.py") for function in committing(module)}

@@ -67,7 +67,7 @@ def test_many_wait_for_a_model_at_once_with_no_turn_and_no_connection_of_their_p
     tasks = [desk.submit("Look at the kettle", agent="thinker") for _ in range(many)]
     connection.close()
     assert raised(together(*[work_once] * many)) == []
-    assert lent == [0] * many
+    assert max(lent) < many, "each of them holds one"
     assert {AgentTask.objects.get(pk=task.pk).status for task in tasks} == {"complete"}
 
 
