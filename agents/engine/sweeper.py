@@ -34,6 +34,7 @@ class Sweeper:
         self.slots = slots
         self._start = start
         self._stopped = threading.Event()
+        self._known = False
         self._life = Life()
         self._courier = Courier()
         self._threads = [
@@ -71,6 +72,10 @@ class Sweeper:
 
         No broker is needed for that: where it is away, this is how tasks are found.
         """
+        if not self._known:
+            # Others learn of our death by the lock that our row names: both come before the first task.
+            leases.heartbeat(self.slots)
+            self._known = True
         self._life.sweep()
         leases.give_back()
         busy = dispatch.busy()
