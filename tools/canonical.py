@@ -32,12 +32,6 @@ class NotJson(ValueError):
         self.message = message
 
 
-class Written(str):
-    """The canonical form of a value, in its place within another one: what never changes is written once."""
-
-    __slots__ = ()
-
-
 def canonical(value: object) -> str:
     """The canonical JSON text: keys sorted, no spaces, numbers written out in full, characters as they are.
 
@@ -65,7 +59,7 @@ def _canonical(value: object, depth: int) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return value if type(value) is Written else _string(value)
+        return _string(value)
     if isinstance(value, int | float | Decimal):
         return _number(value)
     if isinstance(value, dict):

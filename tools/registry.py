@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar, get_args
 
 from tools import names, sentence
-from tools.canonical import JSON, Written, canonical
+from tools.canonical import JSON
 from tools.context import ToolContext
 from tools.errors import InvalidTool, UnknownTool
 from tools.schema import InvalidSchema, check_schema, normalise, validate
@@ -112,11 +112,6 @@ class Tool:
         if self.signature is not None:
             return self.signature.normalise(arguments)
         return normalise(self.input_schema, arguments)
-
-    @functools.cached_property
-    def schema_written(self) -> Written:
-        """The schema of its input, as digests take it."""
-        return Written(canonical(self.input_schema))
 
     def vouches_for(self, pointer: str) -> bool:
         """Is the part of its answer that a JSON Pointer selects the house's own?"""

@@ -13,7 +13,7 @@ def action_digest(task: AgentTask, step: Step, tool: Tool, arguments: dict[str, 
     return digest(
         {
             "tool": tool.name,
-            "schema": tool.schema_written,
+            "schema": tool.input_schema,
             "arguments": arguments,
             "version": task.version_id,
             "task": task.pk,

@@ -26,8 +26,6 @@ class Most:
         return self.dollars is not None or self.tokens is not None
 
     def tightened(self, other: "Most") -> "Most":
-        if not (self and other):
-            return self or other
         return Most(_least(self.dollars, other.dollars), _least(self.tokens, other.tokens))
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tools.canonical import NotJson, Written, canonical, digest, plain_json
+from tools.canonical import NotJson, canonical, digest, plain_json
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 numbers = st.one_of(
@@ -204,9 +204,3 @@ def test_python_values_become_plain_json(value, plain):
 def test_an_object_without_a_json_form_is_refused(value):
     with pytest.raises(NotJson):
         plain_json(value)
-
-
-def test_what_is_written_already_stands_for_its_value():
-    schema = {"type": "object", "properties": {"b": {"maximum": 1.50}, "a": {"type": "string"}}}
-    assert canonical({"x": [Written(canonical(schema))], "é": "y"}) == canonical({"x": [schema], "é": "y"})
-    assert canonical(str(Written("1"))) == '"1"', "a text is a text"
