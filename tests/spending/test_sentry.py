@@ -34,7 +34,7 @@ def sentry(request: pytest.FixtureRequest) -> Iterator[Kept]:
 
 
 def run(desk: Desk, provider: Provider, manner: str) -> Any:
-    answers = iter([call("look", what="kettle", manner=manner), finish("The secret is 4711.")])
+    answers = iter([call("look", what="kettle", manner=manner), finish("The secret is swordfish.")])
     provider.play = lambda _: next(answers, finish())
     return desk.run("Look at the crimson kettle", agent="thinker")
 
@@ -52,7 +52,7 @@ def test_an_agents_spans_have_the_names_of_ai_monitoring_and_no_content(
     assert spans[0]["attributes"]["gen_ai.usage.input_tokens"]["value"] == 1000
     said = str(sentry.sent)
     assert "crimson" not in said
-    assert "4711" not in said
+    assert "swordfish" not in said
     assert "sk-test" not in said
 
 
@@ -63,7 +63,7 @@ def test_content_is_sent_only_where_it_was_asked_for(
     run(desk, provider, "well")
     said = str(sentry.sent)
     assert "crimson" in said
-    assert "4711" in said
+    assert "swordfish" in said
     assert "sk-test" not in said
 
 
