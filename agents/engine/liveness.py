@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.functions import Now
 from django.db.utils import DatabaseError, InterfaceError
 
-from agents.engine.leases import WORKER, end_leases_of
+from agents.engine.leases import WORKER, end_leases_of, heartbeat
 from agents.models import WorkerProcess
 
 log = structlog.get_logger(__name__)
@@ -40,9 +40,10 @@ _HELD = """
 
 
 class Life:
-    """The session lock of this process. Used by one thread, the sweeper's."""
+    """The session lock of this process with `slots` slots. Used by one thread, the sweeper's."""
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
         self._session: BaseDatabaseWrapper | None = None
         self._key = 0
 
@@ -53,15 +54,13 @@ class Life:
         try:
             self._sweep()
         except (DatabaseError, InterfaceError) as error:
-            # Without a lock of ours the leases decide, and hints go out as ever.
+            # Without a lock of ours the leases decide, and tasks are found as ever.
             log.warning("life.failed", error=str(error)[:200])
             self.end()
 
     def _sweep(self) -> None:
         if not self._stands():
             self._take()
-        if self._session is None:
-            return
         for identity in self._dead():
             ended = end_leases_of(identity)
             WorkerProcess.objects.filter(identity=identity).update(stopped_at=Now())
@@ -95,11 +94,9 @@ class Life:
         key = secrets.randbits(62)
         with session.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [key])
-        told = WorkerProcess.objects.filter(identity=WORKER).update(lock_key=key, locked_at=Now(), stopped_at=None)
-        if told:
-            self._key = key
-        else:
-            self.end()  # The first heartbeat has not made our row yet: the next sweep tries again.
+        heartbeat(self._slots)  # Others learn of our death by a lock that our row names, from the first task on.
+        WorkerProcess.objects.filter(identity=WORKER).update(lock_key=key, locked_at=Now())
+        self._key = key
 
     def _dead(self) -> list[str]:
         with connection.cursor() as cursor:

@@ -34,8 +34,7 @@ class Sweeper:
         self.slots = slots
         self._start = start
         self._stopped = threading.Event()
-        self._known = False
-        self._life = Life()
+        self._life = Life(slots)
         self._courier = Courier()
         self._threads = [
             threading.Thread(target=self._every, args=(seconds, run), name=run.__name__, daemon=True)
@@ -72,10 +71,6 @@ class Sweeper:
 
         No broker is needed for that: where it is away, this is how tasks are found.
         """
-        if not self._known:
-            # Others learn of our death by the lock that our row names: both come before the first task.
-            leases.heartbeat(self.slots)
-            self._known = True
         self._life.sweep()
         leases.give_back()
         busy = dispatch.busy()
