@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from agents.engine import calling
-from agents.engine.leases import drop_connection, let_go_of_database
+from agents.engine.leases import waiting
 from agents.errors import Stale
 from agents.models import Action
 from agents.services.resuming import noted
@@ -34,11 +34,8 @@ def look_up(action: Action, *, by: User) -> Said:
     tool = registry.get(action.tool) if action.tool in registry else None
     if tool is None or (tool.reconcile is None and tool.verify is None):
         raise Stale(f"{action.tool} has no way to look this up. Look in the system that it was sent to.")
-    let_go_of_database()
-    try:
+    with waiting():
         said = _ask(tool, action)
-    finally:
-        drop_connection()
     with noted(action.task_id, by=by) as change:
         change.event("action.looked_up", action=action, happened=said.happened, problem=said.problem or None)
     return said

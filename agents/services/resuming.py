@@ -21,7 +21,7 @@ from agents.engine import calling
 from agents.engine.acting import add_action
 from agents.engine.clock import margin
 from agents.engine.controlling import adopt_plan, complete
-from agents.engine.leases import drop_connection, let_go_of_database
+from agents.engine.leases import waiting
 from agents.engine.parking import back_to_owner, hand_over, reason, refuse_step
 from agents.engine.story import read_story
 from agents.errors import Invalid, Stale
@@ -131,11 +131,8 @@ def fingerprint(tool_name: str, arguments: dict[str, Any]) -> dict[str, Any] | N
     tool = registry.get(tool_name) if tool_name in registry else None
     if tool is None or tool.precondition is None:
         return None
-    let_go_of_database()
-    try:
+    with waiting():
         return calling.fingerprint(tool, arguments)
-    finally:
-        drop_connection()
 
 
 def normalised_edit(change: Change, action: Action, arguments: dict[str, Any]) -> dict[str, Any]:

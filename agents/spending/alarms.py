@@ -4,6 +4,8 @@ import structlog
 from django.conf import settings
 from django.core.mail import send_mail
 
+from agents.engine.leases import waiting
+
 log = structlog.get_logger(__name__)
 
 
@@ -13,6 +15,7 @@ def tell(subject: str, sentence: str, *, error: bool = False) -> None:
     if not settings.COUNTERSIGN_ALERTS_TO:
         return
     try:
-        send_mail(f"[Countersign] {subject}", sentence, None, settings.COUNTERSIGN_ALERTS_TO)
+        with waiting():
+            send_mail(f"[Countersign] {subject}", sentence, None, settings.COUNTERSIGN_ALERTS_TO)
     except Exception as failed:
         log.warning("operators.mail_failed", error=type(failed).__name__)

@@ -15,7 +15,6 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from agents.engine.clock import in_seconds
-from agents.engine.leases import waiting
 from agents.llm.base import InvalidProposal, NoProposal, Proposal, ProposalRequest, Proposer, Unavailable
 from agents.llm.failures import Kind, ModelUnavailable, ModelUnfit
 from agents.models import ModelHealth
@@ -112,9 +111,7 @@ def failed(model: str, kind: Kind, message: str, retry_after: float | None = Non
     if rest:
         rows.update(rests_until=in_seconds(rest))
     if kind == Kind.UNAUTHORISED and rows.filter(alarmed=False).update(alarmed=True):
-        told = f"{message} Its tasks wait until that is put right."
-        with waiting():
-            alarms.tell("A model's key is not accepted", told, error=True)
+        alarms.tell("A model's key is not accepted", f"{message} Its tasks wait until that is put right.", error=True)
 
 
 def _is_well(model: str) -> bool:

@@ -81,8 +81,7 @@ class Ledger:
         if self.task is not None:
             warning.warn(self.task, call.budgets)
         for sentence in told:
-            with leases.waiting():
-                alarms.tell("Most of a budget is used", sentence)
+            alarms.tell("Most of a budget is used", sentence)
 
     def passed_over(self, model: str, why: str) -> None:
         """A model of the chain was not heard; the next one's calls say so."""
