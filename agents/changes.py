@@ -181,8 +181,7 @@ class Change:
     def finish(self, to: TaskStatus, *, nothing_open: bool = False, **fields: Any) -> None:
         """Ends the task for good. What never started is left behind; what stayed unverified failed; doubt stays.
 
-        Where the lease's holder knows of `nothing_open`, no earlier step or action, no row but the task's own is looked
-        at.
+        Where the lease's holder knows that there is `nothing_open`, be it a step or an action, only the task changes.
         """
         if nothing_open:
             self.move(to, **fields)

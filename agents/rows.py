@@ -9,7 +9,6 @@ is its own transaction where there is no other, and keeps it prepared. SQLite, w
 """
 
 import functools
-import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -63,25 +62,25 @@ def insert(rows: Iterable[Model], after: Statement | None = None, *, read_back: 
     `after` is carried out first; where it finds no row, nothing is inserted, and the answer is False. With `read_back`
     each value becomes what a later reading would find.
     """
-    new = list(rows)
-    if not new:
+    added = list(rows)
+    if not added:
         return True
     here = _here()
     if after is not None and not takes_several():
         with transaction.atomic():
-            return carry_out(after) and insert(new, read_back=read_back)
-    shape = _shape(new[0], read_back)
+            return carry_out(after) and insert(added, read_back=read_back)
+    shape = _shape(added[0], read_back)
     if after is None:
-        statement, values = _inserting(shape, len(new)), []
+        statement, values = _inserting(shape, len(added)), []
     else:
         # Texts are ours, values are parameters.
-        statement = f"WITH first AS ({after.text} RETURNING 1) {_inserting(shape, len(new), 'first')}"
+        statement = f"WITH first AS ({after.text} RETURNING 1) {_inserting(shape, len(added), 'first')}"
         values = list(after.parameters)
-    written = _carried_out(here, f"{statement} RETURNING {shape.said}", values + _values(new, shape, here))
+    written = _carried_out(here, f"{statement} RETURNING {shape.said}", values + _values(added, shape, here))
     if after is not None and not written:
         return False
     readers = _readers(here.vendor, shape.model, shape.back)
-    for row, found in zip(new, written, strict=True):
+    for row, found in zip(added, written, strict=True):
         for name, value in zip(shape.back, _read(readers, found, here), strict=True):
             setattr(row, name, value)
         _is_written(row)
@@ -223,11 +222,6 @@ class _Shape:
     """The key, and what the database fills."""
 
     @functools.cached_property
-    def read(self) -> Callable[[Model], tuple[Any, ...]]:
-        """What a row has in the given columns, which are several in each of our models."""
-        return operator.attrgetter(*(one.name for one in self.given))
-
-    @functools.cached_property
     def said(self) -> str:
         return ", ".join(_column(self.model, name) for name in self.back)
 
@@ -265,12 +259,7 @@ def _inserting(shape: _Shape, rows: int, after: str = "") -> str:
 
 
 def _values(rows: Iterable[Model], shape: _Shape, here: BaseDatabaseWrapper) -> list[Any]:
-    as_it_is = _AS_IT_IS if here.vendor == "postgresql" else frozenset()
-    return [
-        value if value is None or (one.plain and type(value) in as_it_is) else _prepared(one, value, here)
-        for row in rows
-        for one, value in zip(shape.given, shape.read(row), strict=True)
-    ]
+    return [_prepared(one, getattr(row, one.name), here) for row in rows for one in shape.given]
 
 
 def _is_written(row: Model) -> None:
@@ -328,7 +317,7 @@ def _compiled(vendor: str, model: type[Model], expression: Any) -> tuple[str, tu
     return statement, tuple(parameters)
 
 
-_AS_IT_IS = frozenset({str, int, bool, datetime})
+_AS_IT_IS = {str, int, bool, datetime}
 _PLAIN = {
     *("CharField", "TextField", "SlugField", "BooleanField", "DateTimeField", "ForeignKey", "OneToOneField"),
     *("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),

@@ -12,16 +12,14 @@ _busy = 0
 _busy_lock = threading.Lock()
 
 
-def hint(count: int = 1) -> None:
-    """Sends hints. A broker that can't be reached costs seconds, not tasks: the sweeper finds them in the database."""
+def hint() -> None:
+    """Sends a hint. A broker that can't be reached costs seconds, not tasks: the sweeper finds them in the database."""
     from agents.tasks import work
 
-    for _ in range(count):
-        try:
-            work.apply_async(retry=False)
-        except Exception as error:
-            log.warning("hint.not_sent", error=str(error)[:200])
-            return
+    try:
+        work.apply_async(retry=False)
+    except Exception as error:
+        log.warning("hint.not_sent", error=str(error)[:200])
 
 
 def hint_after_commit() -> None:

@@ -37,7 +37,7 @@ def of(person: Person, whose: str) -> Q:
     groups = person.groups.values("name")  # type: ignore[union-attr]
     match whose:
         case "mine":
-            taken_over = AgentTask.objects.filter(owner=person.pk).order_by()
+            taken_over = AgentTask.objects.filter(owner=person.pk)
             return Q(assigned_to=person.pk) | Q(claimed, claimed_by=person.pk) | Q(task__in=taken_over)
         case "groups":
             escalated = Q(escalated_at__isnull=False, escalate_to__in=groups)

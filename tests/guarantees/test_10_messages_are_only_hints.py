@@ -141,7 +141,8 @@ def test_a_worker_outlives_its_broker_again_and_again(desk: Desk) -> None:
         for _ in range(2):
             until(lambda: complete.count() == len(tasks), "the worker is at work")
             with _nobody_claims():
-                dispatch.hint(10)
+                for _ in range(10):
+                    dispatch.hint()
                 until(
                     lambda: not broker.llen(queue), "more hints are in hand than slots, and the next one is waited for"
                 )

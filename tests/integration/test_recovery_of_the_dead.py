@@ -36,8 +36,8 @@ def desk(transactional_db: None, settings: Any) -> Iterator[Desk]:
 
 @pytest.fixture
 def sweeper() -> Iterator[Sweeper]:
-    """This process as one of the fleet."""
-    here = Sweeper(slots=1, start=lambda _: None)
+    """This process as one of the fleet, which takes no tasks itself."""
+    here = Sweeper(slots=0, start=lambda _: None)
     here.keep()
     here.sweep()
     yield here
