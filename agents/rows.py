@@ -18,8 +18,10 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BigIntegerField, DateTimeField, ExpressionWrapper, Func, Model, QuerySet
+from django.db.models.base import ModelState
 from django.db.models.expressions import BaseExpression, Col, DatabaseDefault
 from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
 
 Row = TypeVar("Row", bound=Model)
 
@@ -44,16 +46,26 @@ class Statement:
 
 
 def new(model: type[Row], /, **columns: Any) -> Row:
-    """A row that is yet to be written, by its columns: keys instead of rows. The rest has the model's defaults."""
-    values = [columns.pop(name) if name in columns else default() for name, default in _defaults(model)]
-    if columns:
-        raise TypeError(f"{model.__name__} has no columns {', '.join(columns)}.")
-    return model(*values)
+    """A row that is yet to be written, by its columns: keys instead of rows. The rest has the model's defaults.
+
+    It is what `model(...)` makes of the same values, without asking each field for its part, which takes twenty times
+    as long.
+    """
+    defaults, made = _defaults(model)
+    if not columns.keys() <= defaults.keys():
+        raise TypeError(f"{model.__name__} has no columns {', '.join(columns.keys() - defaults.keys())}.")
+    row = model.__new__(model)
+    row.__dict__ |= defaults | {name: default() for name, default in made if name not in columns} | columns
+    row._state = ModelState()
+    return row
 
 
 @functools.cache
-def _defaults(model: type[Model]) -> tuple[tuple[str, Callable[[], Any]], ...]:
-    return tuple((one.attname, one.get_default) for one in model._meta.concrete_fields)
+def _defaults(model: type[Model]) -> tuple[dict[str, Any], tuple[tuple[str, Callable[[], Any]], ...]]:
+    """The defaults by their columns, and which of them are made anew for each row."""
+    fields = model._meta.concrete_fields
+    made = tuple((one.attname, one.get_default) for one in fields if one.has_default() and callable(one.default))
+    return {one.attname: one.get_default() for one in fields}, made
 
 
 def insert(rows: Iterable[Model], after: Statement | None = None, *, read_back: bool = False) -> bool:
@@ -259,7 +271,13 @@ def _inserting(shape: _Shape, rows: int, after: str = "") -> str:
 
 
 def _values(rows: Iterable[Model], shape: _Shape, here: BaseDatabaseWrapper) -> list[Any]:
-    return [_prepared(one, getattr(row, one.name), here) for row in rows for one in shape.given]
+    return [
+        value
+        if (value := row.__dict__[one.name]) is None or type(value) in one.as_it_is
+        else _prepared(one, value, here)
+        for row in rows
+        for one in shape.given
+    ]
 
 
 def _is_written(row: Model) -> None:
@@ -275,18 +293,18 @@ def _setting(
     back: tuple[str | BaseExpression, ...],
 ) -> tuple[str, list[Any]]:
     """The UPDATE, and its parameters."""
-    expressions = tuple(value if isinstance(value, BaseExpression) else None for value in fields.values())
-    statement = _update(here.vendor, model, tuple(fields), expressions, tuple(before), back)
     columns = _columns(model)
     parameters: list[Any] = []
-    for (name, value), expression in zip(fields.items(), expressions, strict=True):
-        if expression is None:
-            parameters.append(_prepared(columns[name], value, here))
+    expressions: list[tuple[str, BaseExpression]] = []
+    for name, value in fields.items():
+        if isinstance(value, BaseExpression):
+            expressions.append((name, value))
+            parameters += _compiled(here.vendor, model, value)[1]
         else:
-            parameters += _compiled(here.vendor, model, expression)[1]
+            parameters.append(_prepared(columns[name], value, here))
     parameters.append(key)
     parameters += [_prepared(columns[name], value, here) for name, value in before.items()]
-    return statement, parameters
+    return _update(here.vendor, model, tuple(fields), tuple(expressions), tuple(before), back), parameters
 
 
 @functools.lru_cache(maxsize=512)
@@ -294,19 +312,17 @@ def _update(
     vendor: str,
     model: type[Model],
     names: tuple[str, ...],
-    expressions: tuple[BaseExpression | None, ...],
+    expressions: tuple[tuple[str, BaseExpression], ...],
     before: tuple[str, ...],
     back: tuple[str | BaseExpression, ...],
 ) -> str:
-    sets = [
-        f"{_column(model, name)} = {'%s' if expression is None else _compiled(vendor, model, expression)[0]}"
-        for name, expression in zip(names, expressions, strict=True)
-    ]
+    said = {name: _compiled(vendor, model, expression)[0] for name, expression in expressions}
+    sets = [f"{_column(model, name)} = {said.get(name, '%s')}" for name in names]
     where = " AND ".join(f"{_column(model, name)} = %s" for name in ("pk", *before))
-    said = [
+    read = [
         _compiled(vendor, model, one)[0] if isinstance(one, BaseExpression) else _column(model, one) for one in back
     ]
-    return f"UPDATE {_name(model._meta.db_table)} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(said)}"  # noqa: S608
+    return f"UPDATE {_name(model._meta.db_table)} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(read)}"  # noqa: S608
 
 
 @functools.lru_cache(maxsize=256)
@@ -317,25 +333,31 @@ def _compiled(vendor: str, model: type[Model], expression: Any) -> tuple[str, tu
     return statement, tuple(parameters)
 
 
-_AS_IT_IS = {str, int, bool, datetime}
 _PLAIN = {
     *("CharField", "TextField", "SlugField", "BooleanField", "DateTimeField", "ForeignKey", "OneToOneField"),
     *("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
     *("PositiveBigIntegerField", "AutoField", "BigAutoField"),
 }
-"""Which values psycopg takes for which kinds of columns without being told how."""
+_AS_IT_IS = frozenset({str, int, bool, datetime})
+"""Values of these types psycopg takes for those kinds of columns without being told how."""
 
 
 class _Column(NamedTuple):
-    """A column as it is written: `name` is the attribute of a row, `plain` whether its values go as they are."""
+    """A column as it is written."""
 
     field: Any
     name: str
-    plain: bool
+    """The attribute of a row."""
+    as_it_is: frozenset[type]
+    """The types of values that need nothing."""
+    is_json: bool
+    """Does psycopg's own adapter for JSON do for all other values?"""
 
 
 def _column_of(field: Any) -> _Column:
-    return _Column(field, field.attname, field.get_internal_type() in _PLAIN)
+    kind, postgresql = field.get_internal_type(), takes_several()
+    plain, is_json = kind in _PLAIN, kind == "JSONField" and field.encoder is None
+    return _Column(field, field.attname, _AS_IT_IS if plain and postgresql else frozenset(), is_json and postgresql)
 
 
 @functools.cache
@@ -347,13 +369,13 @@ def _columns(model: type[Model]) -> dict[str, _Column]:
 
 def _prepared(column: _Column, value: Any, here: BaseDatabaseWrapper) -> Any:
     """The value as the database takes it."""
-    if value is None or (column.plain and type(value) in _AS_IT_IS and here.vendor == "postgresql"):
-        return value
     if isinstance(value, Enum):
         value = value.value
     elif isinstance(value, Model):
         value = value.pk
-    return column.field.get_db_prep_save(value, here)
+    if value is None or type(value) in column.as_it_is:
+        return value
+    return Jsonb(value) if column.is_json else column.field.get_db_prep_save(value, here)
 
 
 Reader = tuple[Any, tuple[Any, ...]]

@@ -29,19 +29,17 @@ def visible_text(text: str) -> str:
 
 def storable(value: Any) -> Any:
     """Any JSON value in a form that can be stored; a value of another type becomes its text."""
-    match value:
-        case None | bool() | int():
-            return value
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case str():
-            return storable_text(value)
-        case dict():
-            return {storable_text(str(key)): storable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [storable(item) for item in value]
-        case _:
-            return storable_text(str(value))
+    if isinstance(value, str):  # first, since most of it is text
+        return storable_text(value)
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, dict):
+        return {storable_text(str(key)): storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(item) for item in value]
+    return storable_text(str(value))
 
 
 def bounded(value: Any) -> Any:

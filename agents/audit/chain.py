@@ -72,19 +72,20 @@ def sha256(text: str) -> str:
 
 def text_of(value: Any) -> str:
     """One text for a JSON value, the same before it is stored and when it comes back from any database."""
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
+    return _encoder.encode(_plain(value))
+
+
+_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:
-    match value:
-        case bool():
-            return value
-        case float() if value.is_integer():
-            # PostgreSQL gives 1e20 back as 100000000000000000000.
-            return int(Decimal(repr(value)))
-        case dict():
-            return {key: _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case _:
-            return value
+    if isinstance(value, str):  # first, since most of it is text
+        return value
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        # PostgreSQL gives 1e20 back as 100000000000000000000.
+        return int(Decimal(repr(value)))
+    return value

@@ -120,7 +120,10 @@ def block(kind: str, text: str) -> str:
 
 def compact(value: object) -> str:
     """JSON as it is sent: the same value is always the same text, whichever database it came from."""
-    return visible_text(json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")))
+    return visible_text(_encoder.encode(value))
+
+
+_encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def tokens(text: str) -> int:
