@@ -19,6 +19,9 @@ from agents.llm.asking import Usage
 from agents.models import AgentTask
 from agents.privacy.scrubbing import scrubbed
 
+_NONE = NoOpSpan()
+"""Where nobody listens."""
+
 
 @contextmanager
 def slice_of(task_id: int) -> Iterator[None]:
@@ -42,7 +45,10 @@ def name_agent(task: AgentTask) -> None:
 
 @contextmanager
 def tool_call(name: str, arguments: dict[str, Any]) -> Iterator[Span]:
-    with _started(OP.GEN_AI_EXECUTE_TOOL, f"execute_tool {name}") as span:
+    if not sentry_sdk.is_initialized():
+        yield _NONE
+        return
+    with sentry_sdk.start_span(op=OP.GEN_AI_EXECUTE_TOOL, name=f"execute_tool {name}") as span:
         span.set_data(SPANDATA.GEN_AI_OPERATION_NAME, "execute_tool")
         span.set_data(SPANDATA.GEN_AI_TOOL_NAME, name)
         _content(span, SPANDATA.GEN_AI_TOOL_CALL_ARGUMENTS, arguments)
@@ -51,8 +57,10 @@ def tool_call(name: str, arguments: dict[str, Any]) -> Iterator[Span]:
 
 def model_call(model: str, body: dict[str, Any]) -> Span:
     """Under way until `model_answered`."""
+    if not sentry_sdk.is_initialized():
+        return _NONE
     provider, _, name = model.partition(":")
-    span = _started(OP.GEN_AI_CHAT, f"chat {name}")
+    span = sentry_sdk.start_span(op=OP.GEN_AI_CHAT, name=f"chat {name}")
     span.set_data(SPANDATA.GEN_AI_OPERATION_NAME, "chat")
     span.set_data(SPANDATA.GEN_AI_PROVIDER_NAME, provider)
     span.set_data(SPANDATA.GEN_AI_REQUEST_MODEL, name)
@@ -61,6 +69,8 @@ def model_call(model: str, body: dict[str, Any]) -> Span:
 
 
 def model_answered(span: Span, usage: Usage | None, error_kind: str, answer: str) -> None:
+    if span is _NONE:
+        return
     if usage is not None:
         span.set_data(SPANDATA.GEN_AI_USAGE_INPUT_TOKENS, usage.input_tokens)
         span.set_data(SPANDATA.GEN_AI_USAGE_INPUT_TOKENS_CACHED, usage.cached_tokens)
@@ -71,10 +81,6 @@ def model_answered(span: Span, usage: Usage | None, error_kind: str, answer: str
         span.set_data("error.type", error_kind)
     _content(span, SPANDATA.GEN_AI_OUTPUT_MESSAGES, answer)
     span.finish()
-
-
-def _started(op: str, name: str) -> Span:
-    return sentry_sdk.start_span(op=op, name=name) if sentry_sdk.is_initialized() else NoOpSpan()
 
 
 def _content(span: Span, name: str, value: Any) -> None:

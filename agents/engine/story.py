@@ -4,8 +4,9 @@ import functools
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q
@@ -30,12 +31,13 @@ from agents.states import ActionStatus, StepKind, StepStatus
 from tools.registry import Effect, registry
 
 
-@dataclass(frozen=True)
+@dataclass
 class PastStep:
     """A step with its actions, the newest last."""
 
     step: Step
     actions: list[Action]
+    _call: PastCall | None = field(default=None, repr=False, compare=False)
 
     @property
     def action(self) -> Action | None:
@@ -47,6 +49,13 @@ class PastStep:
         if self.step.answer is not None:
             return self.step.answer
         return self.action.result if self.action else None
+
+    @property
+    def call(self) -> PastCall:
+        """The step as proposers are told of it: one object from when it is settled, so that it is written down once."""
+        if self._call is None or self._call.result is not self.result or self.step.status == StepStatus.OPEN:
+            self._call = _past_call(self)
+        return self._call
 
 
 @dataclass
@@ -156,12 +165,18 @@ class Story:
         said = sorted(self.task.guidance, key=lambda one: one["after_step"])
         for past in self.past:
             entries += [_guidance(one) for one in _take(said, past.step.number)]
-            entries.append(_past_call(past))
+            entries.append(past.call)
         return (*entries, *(_guidance(one) for one in said))
 
-    def facts(self, denials: tuple[Denial, ...] | None = None) -> Facts:
+    def facts(
+        self,
+        denials: tuple[Denial, ...] | None = None,
+        now: datetime | None = None,
+        used: dict[int, Decimal] | None = None,
+    ) -> Facts:
         """What policy needs to know; unless others are given, the denials are those in force at this moment."""
-        made = [past.action for past in self.past if past.action and past.action.started_at is not None]
+        newest = [past.actions[-1] for past in self.past if past.actions]
+        made = [action for action in newest if action.started_at is not None]
         rejected = {
             one.call_digest: past.step.number
             for past in self.past
@@ -180,7 +195,8 @@ class Story:
             known_steps=frozenset(self.results),
             about={"inputs": self.task.inputs} | self._submitter,
             results=tuple((one.tool, one.result) for one in made if one.status == ActionStatus.SUCCEEDED),
-            now=timezone.now(),
+            now=now or timezone.now(),
+            used=used or {},
             handed_back_by=self.handed_back.get("by", ""),
             call_sequence=tuple(action.call_digest for action in made),
             steps_without_news=self._steps_without_news(guided_after),
@@ -207,11 +223,11 @@ class Story:
         denials: tuple[Denial, ...] | None = None,
     ) -> Facts:
         """The facts for one call: with what is used of the limits that it counts in."""
-        facts = self.facts(denials)
-        now = now or facts.now or timezone.now()
+        now = now or timezone.now()
         actions = (action for past in self.past for action in past.actions)
-        used = tallies.used(self.task.agent_id, self.definition, tool, arguments, now, actions)
-        return replace(facts, used=used, now=now)
+        return self.facts(
+            denials, now, tallies.used(self.task.agent_id, self.definition, tool, arguments, now, actions)
+        )
 
     @functools.cached_property
     def _submitter(self) -> dict[str, Any]:
@@ -232,11 +248,11 @@ class Story:
         seen: list[Any] = []
         without = 0
         for past in self.past:
-            asked = past.step.kind == StepKind.ASK
-            new = past.step.status == StepStatus.DONE and (asked or past.result not in seen)
+            result, asked = past.result, past.step.kind == StepKind.ASK
+            new = past.step.status == StepStatus.DONE and (asked or result not in seen)
             without = 0 if new or past.step.number <= guided_after else without + 1
             if new:
-                seen.append(past.result)
+                seen.append(result)
         return without
 
     @functools.cached_property

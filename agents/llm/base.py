@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agents.definition import JSON, STEP_ID, AgentDefinition
+from agents.llm.writing import block, compact
 from tools.canonical import NotJson, canonical
 from tools.names import nearest
 from tools.schema import validate
@@ -69,6 +70,16 @@ class PastCall:
     raw: str = ""
     """What was said, where it can't be replayed as a call."""
     kind: Literal["call"] = "call"
+
+    @functools.cached_property
+    def whole(self) -> str:
+        """The result as it is sent where there is room for all of it."""
+        return compact(self.result)
+
+    @functools.cached_property
+    def shown(self) -> str:
+        """The whole result between its marks."""
+        return block("result", self.whole)
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,14 @@ Neutral between providers: each wire writes it down in its own form. Everything 
 task's past alone, so that one turn's request begins with the one before it and providers find it in their caches.
 """
 
-import hashlib
-import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agents.llm.base import Guidance, PastCall, PlanStep, ProposalRequest, error_of
+from agents.llm.writing import block, compact, tokens
 from agents.references import MalformedReference, find_references
-from agents.storable import storable_text, visible_text
+from agents.storable import storable_text
 
 RULES = """\
 How you work here:
@@ -49,9 +47,6 @@ MARKS = 50
 """Tokens that the marks around a result take, and the sentence where it is shortened."""
 SAID = 2_000
 """Characters that are shown of an answer that was no legal call."""
-
-
-_MARK = re.compile(r"<\s*/?\s*(?:goal|inputs|result|answer|guidance)\s*-", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -102,39 +97,16 @@ def conversation(request: ProposalRequest, result_tokens: int = RESULT_TOKENS) -
     if request.inputs:
         opening += "\n\n" + block("inputs", compact(request.inputs))
     results = _shown_results(request, result_tokens)
-    entries = tuple(_entry(one, shown, request) for one, shown in zip(request.history, results, strict=True))
+    names = {offer.name for offer in request.offers}
+    entries = tuple(_entry(one, shown, names) for one, shown in zip(request.history, results, strict=True))
     system = f"{storable_text(request.agent.prompt).strip()}\n\n{RULES}"
     return Conversation(system, opening, entries, _closing(request))
 
 
-def block(kind: str, text: str) -> str:
-    """The text between marks that it can't contain: their code is the digest of the text itself.
-
-    It is verbatim but for two things: characters that nobody would see are left out, and what looks like a mark of
-    ours is spoilt, whatever its code.
-    """
-    text = _MARK.sub(lambda mark: mark[0].replace("<", "‹"), visible_text(text))
-    code = hashlib.sha256(f"{kind}:{text}".encode()).hexdigest()[:16]
-    return f"<{kind}-{code}>\n{text}\n</{kind}-{code}>"
-
-
-def compact(value: object) -> str:
-    """JSON as it is sent: the same value is always the same text, whichever database it came from."""
-    return visible_text(_encoder.encode(value))
-
-
-_encoder = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def tokens(text: str) -> int:
-    """About as many tokens as the text takes, erring upwards for languages other than English."""
-    return len(text.encode()) // 3 + 1
-
-
-def _entry(entry: PastCall | Guidance, result: str, request: ProposalRequest) -> Entry:
+def _entry(entry: PastCall | Guidance, result: str, offered: set[str]) -> Entry:
     if isinstance(entry, Guidance):
         return Told(_guidance(entry))
-    if entry.raw or entry.name not in {offer.name for offer in request.offers}:
+    if entry.raw or entry.name not in offered:
         said = storable_text(entry.raw).strip() or "(an empty answer)"
         error = error_of(entry)
         return Misspoken(
@@ -195,7 +167,7 @@ def _shown_results(request: ProposalRequest, budget: int) -> list[str]:
     """
     kept = _still_needed(request)
     readable = any(offer.name == READ_AGAIN for offer in request.offers)
-    wholes = [compact(entry.result) if isinstance(entry, PastCall) else "" for entry in request.history]
+    wholes = [entry.whole if isinstance(entry, PastCall) else "" for entry in request.history]
     shown: list[str] = []
     taken = 0
     for entry, whole in zip(request.history, wholes, strict=True):
@@ -218,9 +190,9 @@ def _short(whole: str) -> str:
 def _result(entry: PastCall | Guidance, whole: str, part: str, readable: bool) -> str:
     if isinstance(entry, Guidance):
         return ""
-    shown = block("result", part)
     if len(part) == len(whole):
-        return shown
+        return entry.shown
+    shown = block("result", part)
     cut = f"Shortened to save room: these are the first {len(part):,} of {len(whole):,} characters."
     # The number of the step ends our call ids.
     again = f" Call {READ_AGAIN} with step {entry.call_id.rpartition('_')[2]} for the rest." if readable else ""

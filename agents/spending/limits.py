@@ -26,6 +26,8 @@ class Most:
         return self.dollars is not None or self.tokens is not None
 
     def tightened(self, other: "Most") -> "Most":
+        if not other:
+            return self
         return Most(_least(self.dollars, other.dollars), _least(self.tokens, other.tokens))
 
 
