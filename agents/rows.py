@@ -9,11 +9,12 @@ is its own transaction where there is no other, and keeps it prepared. SQLite, w
 """
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -216,12 +217,12 @@ def _here() -> BaseDatabaseWrapper:
 
 
 def _carried_out(here: BaseDatabaseWrapper, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Our backend for PostgreSQL has a cursor for statements that come again and again."""
-    preparing = getattr(here, "preparing_cursor", None)
-    with preparing() if preparing else here.cursor() as cursor:
+    """Our backend for PostgreSQL has a way for statements that come again and again."""
+    if (rows_of := getattr(here, "rows_of", None)) is not None:
+        return cast(list[tuple[Any, ...]], rows_of(statement, parameters))
+    with here.cursor() as cursor:
         cursor.execute(statement, parameters)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-        return found
+        return cursor.fetchall()
 
 
 @dataclass(frozen=True, eq=False)
@@ -338,6 +339,7 @@ _PLAIN = {
     *("IntegerField", "BigIntegerField", "PositiveIntegerField", "PositiveSmallIntegerField"),
     *("PositiveBigIntegerField", "AutoField", "BigAutoField"),
 }
+_json = json.JSONEncoder().encode
 _AS_IT_IS = frozenset({str, int, bool, datetime})
 """Values of these types psycopg takes for those kinds of columns without being told how."""
 
@@ -375,7 +377,7 @@ def _prepared(column: _Column, value: Any, here: BaseDatabaseWrapper) -> Any:
         value = value.pk
     if value is None or type(value) in column.as_it_is:
         return value
-    return Jsonb(value) if column.is_json else column.field.get_db_prep_save(value, here)
+    return Jsonb(value, _json) if column.is_json else column.field.get_db_prep_save(value, here)
 
 
 Reader = tuple[Any, tuple[Any, ...]]

@@ -13,6 +13,7 @@ INVISIBLE = (
 )
 """A pattern of what is invisible in every font, and so able to say to a model what no reviewer sees."""
 _INVISIBLE = re.compile(INVISIBLE)
+_json = json.JSONEncoder(ensure_ascii=False).encode
 MAX_STORED = 256_000
 """Characters of JSON that one result may take; the rest is cut, and the cut is said."""
 
@@ -45,7 +46,7 @@ def storable(value: Any) -> Any:
 def bounded(value: Any) -> Any:
     """A storable value, replaced by its beginning when its JSON is longer than `MAX_STORED` characters."""
     kept = storable(value)
-    text = json.dumps(kept, ensure_ascii=False)
+    text = _json(kept)
     if len(text) <= MAX_STORED:
         return kept
     return {"cut": True, "characters": len(text), "beginning": text[:MAX_STORED]}

@@ -8,7 +8,7 @@ submitter are today's; limits count what really ran, also where the draft would 
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q
@@ -147,7 +147,7 @@ class Turn:
         used = tallies.used(
             task.agent_id, definition, step.name, self.arguments, step.created_at, actions, replayed=True
         )
-        facts = replace(then.facts(denials=()), now=step.created_at, used=used)
+        facts = then.facts((), step.created_at, used)
         return traced(facts, then, self.proposed, registry.get(step.name), self.arguments)
 
 

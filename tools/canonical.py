@@ -41,9 +41,19 @@ def canonical(value: object) -> str:
     return _canonical(value, 0)
 
 
+def canonical_object(members: Mapping[str, str]) -> str:
+    """The canonical text of an object whose members' canonical texts are known."""
+    return "{" + ",".join([f"{_string(key)}:{members[key]}" for key in sorted(members)]) + "}"
+
+
 def digest(value: object) -> str:
     """SHA-256 over the canonical form, as 64 hexadecimal characters."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return digest_of_text(canonical(value))
+
+
+def digest_of_text(text: str) -> str:
+    """The digest of the value whose canonical form this is."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def child(path: str, key: str | int) -> str:
@@ -52,20 +62,20 @@ def child(path: str, key: str | int) -> str:
 
 
 def _canonical(value: object, depth: int) -> str:
+    if isinstance(value, str):  # first, since most of it is text
+        return _string(value)
     if depth > MAX_DEPTH:
         raise NotJson("", f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        return _object(value, depth)
+    if isinstance(value, list):
+        return _list(value, depth)
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):
-        return _string(value)
     if isinstance(value, int | float | Decimal):
         return _number(value)
-    if isinstance(value, dict):
-        return _object(value, depth)
-    if isinstance(value, list):
-        return "[" + ",".join([_member(v, i, depth) for i, v in enumerate(value)]) + "]"
     raise NotJson("", f"a Python {type(value).__name__} is not a JSON value")
 
 
@@ -73,15 +83,29 @@ def _object(value: dict[Any, Any], depth: int) -> str:
     for key in value:
         if not isinstance(key, str):
             raise NotJson("", f"the key {key!r} is not a string")
-    return "{" + ",".join([f"{_string(key)}:{_member(value[key], key, depth)}" for key in sorted(value)]) + "}"
+    written = []
+    for key in sorted(value):
+        name = _string(key)
+        try:
+            written.append(f"{name}:{_canonical(value[key], depth + 1)}")
+        except NotJson as wrong:
+            raise _inside(key, wrong) from None
+    return "{" + ",".join(written) + "}"
 
 
-def _member(value: object, key: str | int, depth: int) -> str:
+def _list(value: list[Any], depth: int) -> str:
+    written = []
+    for index, member in enumerate(value):
+        try:
+            written.append(_canonical(member, depth + 1))
+        except NotJson as wrong:
+            raise _inside(index, wrong) from None
+    return "[" + ",".join(written) + "]"
+
+
+def _inside(key: str | int, wrong: NotJson) -> NotJson:
     """What is wrong deep inside is told with the way to it, which is put together only then."""
-    try:
-        return _canonical(value, depth + 1)
-    except NotJson as wrong:
-        raise NotJson(child("", key) + wrong.path, wrong.message) from None
+    return NotJson(child("", key) + wrong.path, wrong.message)
 
 
 def _string(value: str) -> str:

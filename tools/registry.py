@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar, get_args
 
 from tools import names, sentence
-from tools.canonical import JSON
+from tools.canonical import JSON, canonical
 from tools.context import ToolContext
 from tools.errors import InvalidTool, UnknownTool
 from tools.schema import InvalidSchema, check_schema, normalise, validate
@@ -103,6 +103,11 @@ class Tool:
             set_once("reconcile", _finding_json(self.reconcile, self.name))
         if self.verify is not None:
             set_once("verify", guarded(self.verify))
+
+    @functools.cached_property
+    def canonical_schema(self) -> str:
+        """The canonical text of its schema, which is part of what is approved."""
+        return canonical(self.input_schema)
 
     def normalise(self, arguments: object) -> dict[str, Any]:
         """The arguments in their one JSON form, which schema, policy, digest and tool all see.

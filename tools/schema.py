@@ -153,10 +153,13 @@ _iso_format("date-time", f"{_ISO_DATE}[T ]{_ISO_TIME}{_OFFSET}", datetime.fromis
 _iso_format("time", f"{_ISO_TIME}{_OFFSET}?", time.fromisoformat)
 
 
+_json = json.JSONEncoder(sort_keys=True).encode
+
+
 def _validator_of(schema: object) -> Any:
     """One validator for one schema, known by its text: that is made many times faster than the canonical form."""
     try:
-        text = json.dumps(schema, sort_keys=True)
+        text = _json(schema)
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidSchema(f"The schema is not JSON: {error}") from None
     return _validator(text)

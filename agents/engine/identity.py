@@ -4,22 +4,21 @@ import secrets
 from typing import Any
 
 from agents.models import Action, AgentTask, Step
+from tools.canonical import canonical, canonical_object, digest_of_text
 from tools.registry import Tool
-from tools.schema import digest
 
 
 def action_digest(task: AgentTask, step: Step, tool: Tool, arguments: dict[str, Any]) -> str:
     """SHA-256 over the canonical JSON of tool, its schema, resolved arguments, agent version, task and step."""
-    return digest(
-        {
-            "tool": tool.name,
-            "schema": tool.input_schema,
-            "arguments": arguments,
-            "version": task.version_id,
-            "task": task.pk,
-            "step": step.number,
-        }
-    )
+    what = {
+        "tool": tool.name,
+        "arguments": arguments,
+        "version": task.version_id,
+        "task": task.pk,
+        "step": step.number,
+    }
+    texts = {name: canonical(value) for name, value in what.items()}
+    return digest_of_text(canonical_object(texts | {"schema": tool.canonical_schema}))
 
 
 def digest_now(task: AgentTask, action: Action, tool: Tool) -> str:

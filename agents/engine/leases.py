@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -275,9 +275,11 @@ def take_back_everything() -> int:
 
 def let_go_of_database() -> None:
     """Returns this thread's connection to the pool before a model, a tool or a person is waited for."""
-    if connection.in_atomic_block:
+    here = connections[DEFAULT_DB_ALIAS]
+    if here.in_atomic_block:
         raise RuntimeError("A transaction is open while something slow is about to be waited for.")
-    connection.close()
+    if here.connection is not None:
+        here.close()
 
 
 @contextmanager
@@ -293,6 +295,8 @@ def waiting() -> Iterator[None]:
 
 def drop_connection() -> None:
     """Leaves nothing behind of a tool that used the database: no dead connection, no open transaction, no setting."""
-    connection.close()
-    if connection.in_atomic_block or not connection.autocommit:
+    here = connections[DEFAULT_DB_ALIAS]
+    if here.connection is not None:
+        here.close()
+    if here.in_atomic_block or not here.autocommit:
         del connections[DEFAULT_DB_ALIAS]

@@ -298,7 +298,10 @@ def tokens_at_most(body: dict[str, Any]) -> int:
 
     The margin is for what providers add around tools and messages.
     """
-    return len(json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")) + 1_000
+    return len(_json(body).encode("utf-8", "replace")) + 1_000
+
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _parsed(text: str) -> object:

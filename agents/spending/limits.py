@@ -31,6 +31,9 @@ class Most:
         return Most(_least(self.dollars, other.dollars), _least(self.tokens, other.tokens))
 
 
+_NO_LIMIT = Most()
+
+
 @dataclass(frozen=True)
 class Budget:
     """One budget in one period, and its limits."""
@@ -61,7 +64,7 @@ def budgets_of(task: AgentTask | None, day: date) -> tuple[Budget, ...]:
 
     A call without a task (a probe) counts in the day's budget alone.
     """
-    return tuple(budget for budget in _all(task, day) if budget.limit)
+    return tuple(_limited(task, day))
 
 
 def most_of_a_task(definition: AgentDefinition) -> Most:
@@ -72,27 +75,32 @@ def most_of_a_task(definition: AgentDefinition) -> Most:
 
 def budget_of_task(task: AgentTask) -> Budget:
     """The task's own budget: as its submitter asked, within what its agent and the operator allow."""
-    asked = Most(task.budget_dollars, task.budget_tokens)
-    limit = most_of_a_task(task.version.read()).tightened(asked)
-    return Budget(Scope.TASK, task.pk, "", limit, f"task {task.pk}")
+    return Budget(Scope.TASK, task.pk, "", _most_of(task), f"task {task.pk}")
 
 
-def _all(task: AgentTask | None, day: date) -> Iterator[Budget]:
-    today = day.isoformat()
+def _limited(task: AgentTask | None, day: date) -> Iterator[Budget]:
     if task is not None:
         own = task.version.read().budget
-        agent, person = task.version.agent, task.submitted_by
-        yield budget_of_task(task)
-        yield Budget(Scope.SUBMITTER, person.pk, today, _here(Scope.SUBMITTER), f"{person.get_username()} on {today}")
-        of_agent = _here(Scope.AGENT).tightened(Most(own.day_dollars, own.day_tokens))
-        yield Budget(Scope.AGENT, agent.pk, today, of_agent, f"the agent {agent.name} on {today}")
-    yield Budget(Scope.ALL, 0, today, _here(Scope.ALL), f"everything on {today}")
+        if _most_of(task):
+            yield budget_of_task(task)
+        if limit := _here(Scope.SUBMITTER):
+            person = task.submitted_by
+            yield Budget(Scope.SUBMITTER, person.pk, day.isoformat(), limit, f"{person.get_username()} on {day}")
+        if limit := _here(Scope.AGENT).tightened(Most(own.day_dollars, own.day_tokens)):
+            agent = task.version.agent
+            yield Budget(Scope.AGENT, agent.pk, day.isoformat(), limit, f"the agent {agent.name} on {day}")
+    if limit := _here(Scope.ALL):
+        yield Budget(Scope.ALL, 0, day.isoformat(), limit, f"everything on {day}")
+
+
+def _most_of(task: AgentTask) -> Most:
+    return most_of_a_task(task.version.read()).tightened(Most(task.budget_dollars, task.budget_tokens))
 
 
 def _here(scope: Scope) -> Most:
     """What the operator set."""
     set_here: dict[str, tuple[Decimal | None, int | None]] = settings.COUNTERSIGN_BUDGETS
-    return Most(*set_here.get(scope, (None, None)))
+    return Most(*set_here[scope]) if scope in set_here else _NO_LIMIT
 
 
 def _least(one: T | None, other: T | None) -> T | None:

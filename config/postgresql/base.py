@@ -8,27 +8,32 @@ round trip for a good connection, and no wait for a dead one.
 
 import functools
 import select
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+import sentry_sdk
 from django.db.backends.postgresql import base
-from django.db.backends.utils import CursorWrapper
 from psycopg.adapt import AdaptersMap
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    def preparing_cursor(self) -> CursorWrapper:
-        """A cursor whose statements the server prepares, and keeps, once they have come a few times.
+    def rows_of(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """Carries out a statement that comes again and again: the server prepares it once, and one cursor serves all.
 
-        It can't say what it sent, so that an ordinary one takes its place where statements are written down.
+        Whoever writes statements down, Sentry among them, listens at Django's own cursors, which then take its place.
         """
-        if self.queries_logged:
-            return self.cursor()
+        if self.queries_logged or self.execute_wrappers or _sentry_listens():
+            with self.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                found: list[tuple[Any, ...]] = cursor.fetchall()
+                return found
         self.ensure_connection()
         with self.wrap_database_errors:
-            return self._prepare_cursor(_PreparingCursor(self.connection))  # type: ignore[attr-defined]
+            cursor = _repeating_cursor_of(self.connection)  # type: ignore[attr-defined]
+            return cursor.execute(_numbered(statement), parameters).fetchall()
 
     _parameters: tuple[str, dict[str, Any]] | None = None
 
@@ -40,6 +45,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._parameters = (name, params | {"context": _one_kind_of_number(params["context"])})
         return dict(self._parameters[1])
 
+    def _set_autocommit(self, autocommit: bool) -> None:
+        """Each borrowing asks for what a connection of the pool has already, and to say so is cheap."""
+        if self.connection.autocommit != autocommit:  # type: ignore[attr-defined]
+            super()._set_autocommit(autocommit)  # type: ignore[misc]
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         """A connection that lives. From the pool, where there is one; dead ones are given back to be replaced."""
         connection = super().get_new_connection(conn_params)
@@ -50,15 +60,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
 
-class _PreparingCursor(psycopg.RawCursor[Any]):
-    """Takes our placeholders and sends the server's own, whose places psycopg need not look for each time."""
+@functools.cache
+def _sentry_listens() -> bool:
+    """It is set up with Django's settings, before the first statement, or not at all."""
+    return sentry_sdk.is_initialized()
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> "_PreparingCursor":
-        return super().execute(_numbered(query), params, **options)
+
+def _repeating_cursor_of(connection: Any) -> psycopg.RawCursor[Any]:
+    """Takes the server's own placeholders, whose places psycopg need not look for each time. It lives as long as its
+    connection does.
+    """
+    kept: psycopg.RawCursor[Any] | None = getattr(connection, "repeating_cursor", None)
+    if kept is None:
+        kept = connection.repeating_cursor = psycopg.RawCursor(connection)
+    return kept
 
 
 @functools.lru_cache(maxsize=512)
 def _numbered(statement: str) -> str:
+    """The statement with the server's placeholders instead of ours."""
     first, *others = statement.split("%s")
     return (first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))).replace("%%", "%")
 
