@@ -209,7 +209,7 @@ class Change:
         self.set(steps_taken=number, by_hand=None, lapses=0, unanswered=0, unanswered_since=None)
         key = self.keys.pop(Step, None)
         step = rows.new(Step, id=key, task_id=self.task.pk, number=number, created_at=self.now, **fields)
-        step.task = self.task
+        rows.belong(step, task=self.task)
         self.steps.append(step)
         return step
 
@@ -230,7 +230,7 @@ class Change:
             number = step.actions.count() + 1
         key = self.keys.pop(Action, None)
         action = rows.new(Action, id=key, task_id=self.task.pk, number=number, created_at=self.now, **fields)
-        action.task, action.step = self.task, step
+        rows.belong(action, task=self.task, step=step)
         self.actions.append(action)
         self.set(current_action=action)
         self.event(f"action.{action.status}", action=action, tool=action.tool, step=step.number)
@@ -264,7 +264,7 @@ class Change:
         for step in _new(self.steps):
             rows.insert([step])
         for action in _new(self.actions):
-            action.step = action.step  # takes the key that the step has by now
+            rows.belong(action, step=action.step)  # takes the key that the step has by now
             rows.insert([action])
 
     def write(self) -> None:

@@ -69,6 +69,13 @@ def _defaults(model: type[Model]) -> tuple[dict[str, Any], tuple[tuple[str, Call
     return {one.attname: one.get_default() for one in fields}, made
 
 
+def belong(row: Model, **others: Model) -> None:
+    """Has a new row know the rows that its keys name. What Django's own way asks of routers is settled here."""
+    for name, other in others.items():
+        row.__dict__[f"{name}_id"] = other.pk
+        row._state.fields_cache[name] = other  # type: ignore[attr-defined]
+
+
 def insert(rows: Iterable[Model], after: Statement | None = None, *, read_back: bool = False) -> bool:
     """Inserts new rows of one kind, which get their keys, and what the database alone knows, in this order.
 
@@ -298,11 +305,14 @@ def _setting(
     parameters: list[Any] = []
     expressions: list[tuple[str, BaseExpression]] = []
     for name, value in fields.items():
-        if isinstance(value, BaseExpression):
+        column = columns[name]
+        if value is None or type(value) in column.as_it_is:
+            parameters.append(value)
+        elif isinstance(value, BaseExpression):
             expressions.append((name, value))
             parameters += _compiled(here.vendor, model, value)[1]
         else:
-            parameters.append(_prepared(columns[name], value, here))
+            parameters.append(_prepared(column, value, here))
     parameters.append(key)
     parameters += [_prepared(columns[name], value, here) for name, value in before.items()]
     return _update(here.vendor, model, tuple(fields), tuple(expressions), tuple(before), back), parameters

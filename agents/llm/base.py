@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from agents.definition import JSON, STEP_ID, AgentDefinition
-from agents.llm.writing import block, compact
+from agents.llm.writing import block, compact, tokens
 from tools.canonical import NotJson, canonical
 from tools.names import nearest
 from tools.schema import validate
@@ -80,6 +80,11 @@ class PastCall:
     def shown(self) -> str:
         """The whole result between its marks."""
         return block("result", self.whole)
+
+    @functools.cached_property
+    def tokens_shown(self) -> int:
+        """About what that takes."""
+        return tokens(self.shown)
 
 
 @dataclass(frozen=True)
@@ -263,51 +268,54 @@ def read_envelope(name: str, raw_input: object, request: ProposalRequest, propos
 
     Raises InvalidProposal with a stable code, and a sentence that says what to do.
     """
-    raw = _text(raw_input)
-    offer = _offered(name, raw, request, proposer)
-    envelope = _parsed(raw_input, raw, proposer)
+    offer = _offered(name, raw_input, request, proposer)
+    envelope = _parsed(raw_input, proposer)
     problems = list(_envelope_problems(envelope))
     if problems:
         message = " ".join(message for _, message in problems)
-        raise InvalidProposal(problems[0][0], message, raw, proposer)
+        raise _invalid(problems[0][0], message, raw_input, proposer)
     try:
         canonical(envelope)
     except NotJson as error:
         message = f"The input can't be stored: {error}. Leave that out or write it differently."
-        raise InvalidProposal("envelope.unstorable", message, raw, proposer) from None
+        raise _invalid("envelope.unstorable", message, raw_input, proposer) from None
     arguments = envelope["arguments"]
     if name in CONTROL_TOOLS and (wrong := validate(offer.input_schema, arguments)):
         message = f"The arguments of {name} are wrong. " + " ".join(
             f"{one.path or '/'}: {one.message}" for one in wrong
         )
-        raise InvalidProposal("schema.invalid", message, raw, proposer)
+        raise _invalid("schema.invalid", message, raw_input, proposer)
     return Proposal(name, envelope["reasoning"].strip(), float(envelope["confidence"]), arguments, proposer)
 
 
-def _offered(name: str, raw: str, request: ProposalRequest, proposer: str) -> ToolOffer:
+def _invalid(code: str, message: str, raw_input: object, proposer: str) -> InvalidProposal:
+    return InvalidProposal(code, message, _text(raw_input), proposer)
+
+
+def _offered(name: str, raw_input: object, request: ProposalRequest, proposer: str) -> ToolOffer:
     offers = {offer.name: offer for offer in request.offers}
     if name not in offers:
         close = nearest(name, offers, limit=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         message = f"There is no tool {name[:100]!r}.{hint} The tools are {', '.join(offers)}."
-        raise InvalidProposal("tool.unknown", message, raw, proposer)
+        raise _invalid("tool.unknown", message, raw_input, proposer)
     if name not in request.allowed:
         may = ", ".join(one for one in offers if one in request.allowed)
-        raise InvalidProposal("turn.not_allowed", f"{name} can't be called now. Call one of {may}.", raw, proposer)
+        raise _invalid("turn.not_allowed", f"{name} can't be called now. Call one of {may}.", raw_input, proposer)
     return offers[name]
 
 
-def _parsed(raw_input: object, raw: str, proposer: str) -> dict[str, JSON]:
+def _parsed(raw_input: object, proposer: str) -> dict[str, JSON]:
     value = raw_input
     if isinstance(value, str):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError) as error:
             message = f"The input is not JSON that can be read ({error}). Send one JSON object: {ENVELOPE}."
-            raise InvalidProposal("envelope.not_json", message, raw, proposer) from None
+            raise _invalid("envelope.not_json", message, raw_input, proposer) from None
     if not isinstance(value, dict):
         message = f"The input is {_kind(value)}, not an object. Send {ENVELOPE}."
-        raise InvalidProposal("envelope.missing", message, raw, proposer)
+        raise _invalid("envelope.missing", message, raw_input, proposer)
     return value
 
 

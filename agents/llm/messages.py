@@ -165,6 +165,9 @@ def _shown_results(request: ProposalRequest, budget: int) -> list[str]:
     still refers to are shortened. Between two such moments nothing changes in what was shown before, so that
     providers' caches hold.
     """
+    calls = [entry for entry in request.history if isinstance(entry, PastCall)]
+    if sum(entry.tokens_shown + MARKS for entry in calls) <= budget:
+        return [entry.shown if isinstance(entry, PastCall) else "" for entry in request.history]
     kept = _still_needed(request)
     readable = any(offer.name == READ_AGAIN for offer in request.offers)
     wholes = [entry.whole if isinstance(entry, PastCall) else "" for entry in request.history]
