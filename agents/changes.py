@@ -96,6 +96,10 @@ class Change:
         self.keys: dict[type[Model], int] = {}
         self.at_once: AtOnce | None = None
         """How the row is locked, as long as it is not."""
+        self.is_put_off = False
+        """Is it left to whoever opened it to write it, by `write_put_off`?"""
+        self.opened = ExitStack()
+        """The transaction, where there is one."""
         self._fields: dict[str, Any] = {}
         self._events: list[tuple[TaskEvent, dict[str, Any]]] = []
 
@@ -267,19 +271,27 @@ class Change:
             rows.belong(action, step=action.step)  # takes the key that the step has by now
             rows.insert([action])
 
-    def write(self) -> None:
-        """Writes everything. The journal's new head is a field of the task like any other: it costs no statement."""
+    def write(self, rider: rows.Rider | None = None) -> None:
+        """Writes everything. The journal's new head is a field of the task like any other: it costs no statement.
+
+        A rider goes with it where that is one statement. Where it was not, the rider is not written.
+        """
         if any(row.pk is None for row in (*self.steps, *self.actions)):
             self.write_rows()
         if "current_action" in self._fields:
             self.set(current_action=self.task.current_action)
         if self.at_once is None:
             self._write({}, {})
-        elif not self._write(self.at_once.before, self.at_once.touch):
+        elif not self._write(self.at_once.before, self.at_once.touch, rider):
             self.lock()  # Others added to the journal. Or the lease is lost, which this says.
             self._write({}, {})
 
-    def _write(self, before: dict[str, Any], touch: dict[str, Any]) -> bool:
+    def write_put_off(self, rider: rows.Rider | None = None) -> None:
+        """Writes what was not written when its block ended."""
+        with self.opened:
+            self.write(rider)
+
+    def _write(self, before: dict[str, Any], touch: dict[str, Any], rider: rows.Rider | None = None) -> bool:
         """Writes all that is new, if the task is as it was `before`; says whether it was."""
         for event, data in self._events:
             event.data = storable({key: getattr(value, "pk", value) for key, value in data.items()})
@@ -295,7 +307,7 @@ class Change:
                 rows.update(AgentTask, self.task.pk, before, **fields)
             return True
         back: tuple[Any, ...] = (rows.NOW, "lease_until", *(rows.next_key(model) for model in _WITH_KEYS))
-        found = rows.write(kinds, AgentTask, self.task.pk, before, back, **fields)
+        found = rows.write(kinds, AgentTask, self.task.pk, before, back, rider, **fields)
         if found is None:
             return False
         for name, value in (touch | {"lease_until": found[1]}).items():
@@ -362,18 +374,20 @@ def changing_known(
     actor: str,
     ahead: Ahead | None = None,
     at_once: bool = False,
+    put_off: bool = False,
     **touch: Any,
 ) -> Iterator[Change]:
     """One transaction on a task as the holder of its lease knows it, while its fields are as they were `before`.
 
     `touch` is set by the very UPDATE that proves it, and what others may have written is read by it. `at_once` puts
     that UPDATE off to the end of the block, where it writes everything, if the last change got `ahead` what that needs,
-    and where the database takes it as one. Raises Stale as `changing` does.
+    and where the database takes it as one. With `put_off` even that is left to the caller where the task goes on, see
+    `is_put_off`. Raises Stale as `changing` does.
     """
     with ExitStack() as opened:
 
         def lock(change: Change) -> None:
-            opened.enter_context(transaction.atomic(savepoint=False))
+            change.opened.enter_context(transaction.atomic(savepoint=False))
             models = _WITH_KEYS if rows.takes_several() and not ahead else ()
             back: tuple[Any, ...] = (rows.NOW, *_READ_AGAIN, *(rows.next_key(model) for model in models))
             found = rows.update(AgentTask, known.pk, before, back, **touch)
@@ -385,13 +399,15 @@ def changing_known(
             change.continue_from(known.event_count, known.journal_head, found[0])
 
         change = Change(known, ahead.clock if ahead else timezone.now(), actor)
-        change.keys = dict(ahead.keys) if ahead else {}
+        change.keys, change.opened = dict(ahead.keys) if ahead else {}, opened
         same = before | {"event_count": known.event_count, "journal_head": known.journal_head}
         change.at_once = AtOnce(same, touch, lock)
         if ahead is None or not at_once or not rows.takes_several():
             change.lock()
         yield change
-        change.write()
+        change.is_put_off = put_off and change.at_once is not None and known.status == TaskStatus.RUNNING
+        if not change.is_put_off:
+            change.write()
 
 
 def _new(added: Sequence[Row]) -> list[Row]:

@@ -46,6 +46,16 @@ class Statement:
     parameters: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Rider:
+    """A new row that goes with a change of other rows, in one statement: inserted where the change takes place, and
+    where `after`, which is carried out with it, finds its row, too.
+    """
+
+    after: Statement
+    row: Model
+
+
 def new(model: type[Row], /, **columns: Any) -> Row:
     """A row that is yet to be written, by its columns: keys instead of rows. The rest has the model's defaults.
 
@@ -99,11 +109,8 @@ def insert(rows: Iterable[Model], after: Statement | None = None, *, read_back: 
     written = _carried_out(here, f"{statement} RETURNING {shape.said}", values + _values(added, shape, here))
     if after is not None and not written:
         return False
-    readers = _readers(here.vendor, shape.model, shape.back)
     for row, found in zip(added, written, strict=True):
-        for name, value in zip(shape.back, _read(readers, found, here), strict=True):
-            setattr(row, name, value)
-        _is_written(row)
+        _read_new(row, shape, found, here)
     return True
 
 
@@ -142,6 +149,7 @@ def write(
     key: int,
     before: Mapping[str, Any],
     back: Sequence[str | BaseExpression] = (),
+    rider: Rider | None = None,
     **fields: Any,
 ) -> tuple[Any, ...] | None:
     """Sets fields of the row with this key as `update` does, and inserts rows of several kinds with it, or neither.
@@ -154,21 +162,36 @@ def write(
     shapes = tuple((_shape(rows[0]), len(rows)) for rows in kinds)
     for rows, (shape, _) in zip(kinds, shapes, strict=True):
         parameters += _values(rows, shape, here)
-    found = _carried_out(here, _with_inserts(statement, shapes), parameters)
+    riding = None if rider is None else _shape(rider.row)
+    if rider is not None and riding is not None:
+        parameters += [*rider.after.parameters, *_values([rider.row], riding, here)]
+    text = _with_inserts(statement, shapes, rider and rider.after.text, riding)
+    found = _carried_out(here, text, parameters)
     if not found:
         return None
     for rows in kinds:
         for row in rows:
             _is_written(row)
-    return tuple(_read(_readers(here.vendor, model, back), found[0], here))
+    if rider is not None and riding is not None:
+        _read_new(rider.row, riding, found[0][len(back) :], here)
+    return tuple(_read(_readers(here.vendor, model, back), found[0][: len(back)], here))
 
 
 @functools.lru_cache(maxsize=256)
-def _with_inserts(statement: str, shapes: "tuple[tuple[_Shape, int], ...]") -> str:
+def _with_inserts(
+    statement: str, shapes: "tuple[tuple[_Shape, int], ...]", first: str | None, riding: "_Shape | None"
+) -> str:
     news = "".join(
         f", new{number} AS ({_inserting(shape, count, 'found')})" for number, (shape, count) in enumerate(shapes)
     )
-    return f"WITH found AS ({statement}){news} TABLE found"
+    if riding is None:
+        return f"WITH found AS ({statement}){news} TABLE found"
+    # Texts are ours, values are parameters.
+    return (
+        f"WITH found AS ({statement}){news}, first AS ({first} AND EXISTS (SELECT FROM found) RETURNING 1), "
+        f"rider AS ({_inserting(riding, 1, 'first')} RETURNING {riding.said}) "
+        "SELECT found.*, rider.* FROM found LEFT JOIN rider ON true"
+    )
 
 
 def first(query: "Query") -> tuple[Any, list[Any]] | None:
@@ -286,6 +309,19 @@ def _values(rows: Iterable[Model], shape: _Shape, here: BaseDatabaseWrapper) -> 
         for row in rows
         for one in shape.given
     ]
+
+
+def _read_new(row: Model, shape: _Shape, found: Sequence[Any], here: BaseDatabaseWrapper) -> None:
+    """Has a new row know what the database gave it; nothing but None says that it was not inserted."""
+    if found[0] is None:
+        return
+    for name, value in zip(shape.back, _read(_readers(here.vendor, shape.model, shape.back), found, here), strict=True):
+        setattr(row, name, value)
+    _is_written(row)
+
+
+def is_written(row: Model) -> bool:
+    return not row._state.adding
 
 
 def _is_written(row: Model) -> None:

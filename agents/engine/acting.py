@@ -184,11 +184,14 @@ def try_again(lease: Lease, story: Story, action: Action, tool: Tool) -> None:
 
 
 def _read(lease: Lease, story: Story, call: Judged) -> None:
-    """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened."""
+    """A read needs no write-ahead: when its worker dies, it is asked for again, and nothing had happened.
+
+    Nor is it written down before the next model call is opened: that is one statement for both.
+    """
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(call.tool))
     began = time.monotonic()
     outcome = calling.call(lease, call.tool, call.arguments, context)
-    with story.change(lease, at_once=True) as change:
+    with story.change(lease, at_once=True, put_off=True) as change:
         # By the database's clock, when it began: it is recorded only now that it is over.
         started_at = change.now - timedelta(seconds=time.monotonic() - began)
         action = call.add(

@@ -20,7 +20,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from agents import queue
+from agents import queue, rows
 from agents.changes import Ahead, Change, changing_known
 from agents.engine import turns
 from agents.engine.clock import in_seconds, lease_seconds
@@ -51,6 +51,8 @@ class Lease:
 
     ahead: Ahead | None = field(default=None, repr=False)
     """What the last change got for the next one."""
+    put_off: Change | None = field(default=None, repr=False)
+    """A change that goes with whatever is written next, and before anything is waited for."""
 
     @property
     def condition(self) -> Q:
@@ -73,34 +75,64 @@ class Lease:
     @contextmanager
     def waiting(self, seconds: float) -> Iterator[None]:
         """Something slow is waited for, so long at most: nothing is held, and renewal stops at its deadline."""
+        self.write_put_off()
         with self.within(seconds), waiting():
             yield
 
     @contextmanager
-    def change(self, known: AgentTask | None = None, *, at_once: bool = False) -> Iterator[Change]:
+    def change(
+        self, known: AgentTask | None = None, *, at_once: bool = False, put_off: bool = False
+    ) -> Iterator[Change]:
         """One transaction of the loop. It begins with the conditional UPDATE that proves the lease and renews it.
 
-        Without the task as the caller knows it, it is read first. `at_once` as `changing_known` has it.
+        Without the task as the caller knows it, it is read first. `at_once` as `changing_known` has it. With `put_off`
+        a change that is one statement, and leaves the task running, is written together with what comes next.
         """
+        self.write_put_off()
         asked = time.monotonic()
         known = known or AgentTask.objects.get(pk=self.task_id)
         before = {"fencing_token": self.token, "status": TaskStatus.RUNNING}
         ahead, self.ahead = self.ahead, None
         if ahead is not None and ahead.age > lease_seconds():
             ahead = None
-        try:
-            with changing_known(
+        with (
+            _or_lost(),
+            changing_known(
                 known,
                 before,
                 actor=f"worker:{WORKER}",
                 ahead=ahead,
                 at_once=at_once,
+                put_off=put_off,
                 lease_until=in_seconds(lease_seconds()),
-            ) as change:
-                yield change
-        except Stale as gone:
-            raise LeaseLost(str(gone)) from gone
+            ) as change,
+        ):
+            yield change
+        if change.is_put_off:
+            self.put_off = change
+        else:
+            self.good_until, self.ahead = asked + lease_seconds(), change.ahead
+
+    def write_put_off(self, rider: rows.Rider | None = None) -> bool:
+        """Writes the change that was put off, if there is one. False where others changed the task meanwhile: then it
+        goes behind what they did, and the rider is left out.
+        """
+        change, self.put_off = self.put_off, None
+        if change is None:
+            return True
+        asked = time.monotonic()
+        with _or_lost():
+            change.write_put_off(rider)
         self.good_until, self.ahead = asked + lease_seconds(), change.ahead
+        return change.at_once is not None
+
+
+@contextmanager
+def _or_lost() -> Iterator[None]:
+    try:
+        yield
+    except Stale as gone:
+        raise LeaseLost(str(gone)) from gone
 
 
 _held: dict[int, Lease] = {}
@@ -148,6 +180,11 @@ def claim() -> Lease | None:
     return lease
 
 
+def held_for(task_id: int) -> Lease | None:
+    """The lease by which this process works on the task, if it does."""
+    return _held.get(task_id)
+
+
 def held() -> int:
     """How many tasks this process has in hand."""
     with _held_lock:
@@ -177,6 +214,7 @@ def release(lease: Lease, known: AgentTask | None = None) -> None:
 
 def give_up(lease: Lease) -> None:
     """Remembers a task whose slice broke off because the database was away; `give_back` releases it soon."""
+    lease.put_off = None
     with _held_lock:
         _given_up.append(lease)
 

@@ -15,7 +15,7 @@ from agents.llm.base import InvalidProposal, NoProposal, PlanStep, Proposal, Una
 from agents.llm.chain import propose
 from agents.policy import call_digest
 from agents.references import MalformedReference, UnresolvedReference, resolve
-from agents.spending.errors import BudgetReached, NotYet
+from agents.spending.errors import BudgetReached, Moved, NotYet
 from agents.spending.proposers import chain_seconds, proposers, purpose_of, second_tier
 from agents.states import StepKind, StepStatus, TaskStatus
 from agents.storable import storable_text
@@ -95,6 +95,8 @@ def _ask(lease: Lease, story: Story) -> Next | None:
     except BudgetReached as reached:
         with story.change(lease) as change:
             park_budget(change, story.definition, reached)
+        return None
+    except Moved:
         return None
     except NotYet as full:
         _wait_for_room(lease, story, full)

@@ -71,12 +71,13 @@ class Story:
     """The task's plan as it was last read, and what it said."""
 
     @contextmanager
-    def change(self, lease: Lease, *, at_once: bool = False) -> Iterator[Change]:
+    def change(self, lease: Lease, *, at_once: bool = False, put_off: bool = False) -> Iterator[Change]:
         """One transaction of the loop on this task; what it added is part of the story afterwards.
 
-        `at_once` for what is mostly one statement: see `changing_known`.
+        `at_once` for what is mostly one statement, and `put_off` for what need not be written before it is built on:
+        see `Lease.change`.
         """
-        with lease.change(self.task, at_once=at_once) as change:
+        with lease.change(self.task, at_once=at_once, put_off=put_off) as change:
             yield change
         self.past.extend(PastStep(step, []) for step in change.steps)
         for action in change.actions:

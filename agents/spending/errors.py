@@ -51,3 +51,7 @@ class BudgetReached(Exception):
 
 def shown_amount(unit: str, amount: Decimal) -> str:
     return shown(amount) if unit == "dollars" else f"{int(amount):,} tokens"
+
+
+class Moved(NotYet):
+    """Somebody changed the task meanwhile: it is looked at again before anything is asked."""

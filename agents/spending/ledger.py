@@ -99,12 +99,15 @@ class Ledger:
             )
         estimated = pacing.estimate(opening.input_tokens_at_most)
         provider = opening.model.partition(":")[0]
+        lease = leases.held_for(self.task.pk) if self.task else None
+        if lease is not None and against:
+            lease.write_put_off()
         try:
             with _together(against):
                 for budget in against:
                     budgets.reserve(budget, worst)
                 row = self._row(opening, worst, dearest, day)
-                pacing.enter(provider, estimated, row)
+                pacing.enter(provider, estimated, row, lease)
         except Full as full:
             raise budgets.refusal(full.budget, worst) from None
         return OpenCall(row, against, worst, estimated, spans.model_call(opening.model, opening.body))

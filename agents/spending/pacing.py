@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from agents import rows
+from agents.engine.leases import Lease
 from agents.models import ModelCall, ProviderTraffic
-from agents.spending.errors import NotYet
+from agents.spending.errors import Moved, NotYet
 
 BURST = 10.0
 """Seconds' worth of requests that may come at once."""
@@ -59,14 +60,21 @@ _ANY = 1e12
 """More calls than there can be, and later than any moment."""
 
 
-def enter(provider: str, tokens: int, call: ModelCall) -> None:
+def enter(provider: str, tokens: int, call: ModelCall, lease: Lease | None = None) -> None:
     """Counts a call in and writes it down, by one statement. Raises NotYet where there is no room for it.
 
     All calls to a provider change its row in turn: this comes last in a transaction, so that it is held for a moment.
+    What the task's lease has put off is written by the same statement. Raises Moved, and writes that alone, where the
+    task is not what its holder knew.
     """
     now = time.time()
     entering = _entering(provider, tokens, now)
-    if rows.insert([call], after=entering):
+    if lease is not None and lease.put_off is not None:
+        if not lease.write_put_off(rows.Rider(entering, call)):
+            raise Moved("Somebody changed the task meanwhile.", 0.0)
+        if rows.is_written(call):
+            return
+    elif rows.insert([call], after=entering):
         return
     ProviderTraffic.objects.get_or_create(provider=provider)
     if not rows.insert([call], after=entering):

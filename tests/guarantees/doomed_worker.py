@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,40 @@ CUT = "CUT"
 ENGINE = Path(__file__).resolve().parents[2] / "agents" / "engine"
 
 
-def commits_alone(cursor: Any, sql: str) -> bool:
-    """Is the statement a transaction of its own that changes something?"""
-    return not cursor.db.in_atomic_block and sql.lstrip().startswith(("WITH", "INSERT", "UPDATE", "DELETE"))
+Around = Callable[[Callable[[], object]], AbstractContextManager[None]]
+
+
+def around_commits(around: Around, put: Callable[[Any, str, Any], object] = setattr) -> None:
+    """Has each commit of this process take place within `around`, which is given what cuts its connection.
+
+    Seen at Django's own end of a transaction; and, for a statement that is one by itself, where the driver takes it.
+    """
+    import psycopg
+    from django.db import connection
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.backends.utils import CursorWrapper
+
+    commit = BaseDatabaseWrapper._commit
+    driver: Any = psycopg.Cursor if connection.vendor == "postgresql" else CursorWrapper
+    name = "execute" if connection.vendor == "postgresql" else "_execute"
+    execute = getattr(driver, name)
+
+    def committed(here: BaseDatabaseWrapper) -> None:
+        with around(lambda: here.connection.close()):
+            commit(here)
+
+    def executed(cursor: Any, sql: Any, *rest: Any, **options: Any) -> Any:
+        if not (_is_alone(cursor) and str(sql).lstrip().startswith(("WITH", "INSERT", "UPDATE", "DELETE"))):
+            return execute(cursor, sql, *rest, **options)
+        with around(lambda: cursor.connection.close()):
+            return execute(cursor, sql, *rest, **options)
+
+    put(BaseDatabaseWrapper, "_commit", committed)
+    put(driver, name, executed)
+
+
+def _is_alone(cursor: Any) -> bool:
+    return not cursor.db.in_atomic_block if hasattr(cursor, "db") else cursor.connection.autocommit
 
 
 def engine_functions() -> Iterator[str]:
@@ -44,45 +75,31 @@ def end_at(number: int, moment: str, by: str, then: str, say: int) -> Callable[[
     `then` is what happens at the commit after that, to one that was stopped and woken. `say` hears where it ends.
     """
     from django.db import OperationalError
-    from django.db.backends.base.base import BaseDatabaseWrapper
-    from django.db.backends.utils import CursorWrapper
 
     commits = 0
-    commit, execute = BaseDatabaseWrapper._commit, CursorWrapper._execute
-
-    def counted(connection: BaseDatabaseWrapper) -> None:
-        with _counting(connection):
-            commit(connection)
-
-    def counted_alone(cursor: CursorWrapper, sql: str, *rest: Any) -> Any:
-        if not commits_alone(cursor, sql):
-            return execute(cursor, sql, *rest)
-        with _counting(cursor.db):
-            return execute(cursor, sql, *rest)
 
     @contextmanager
-    def _counting(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    def counting(cut: Callable[[], object]) -> Iterator[None]:
         nonlocal commits
         commits += 1
         mine = commits == number
         if mine and moment == BEFORE:
-            end(connection)
+            end(cut)
         yield
         if mine and moment != BEFORE:
-            end(connection)
+            end(cut)
 
-    def end(connection: BaseDatabaseWrapper) -> None:
+    def end(cut: Callable[[], object]) -> None:
         nonlocal number, by, then
         if by == CUT:
-            connection.connection.close()
+            cut()
             raise OperationalError("The connection was cut.")
         if by == "SIGKILL":
             os.write(say, json.dumps({"where": list(engine_functions())}).encode())
         os.kill(os.getpid(), signal.Signals[by])
         number, by, then = (number + 1, then, "") if then else (0, by, "")
 
-    BaseDatabaseWrapper._commit = counted
-    CursorWrapper._execute = counted_alone
+    around_commits(counting)
     return lambda: commits
 
 
