@@ -83,7 +83,7 @@ def belong(row: Model, **others: Model) -> None:
     """Has a new row know the rows that its keys name. What Django's own way asks of routers is settled here."""
     for name, other in others.items():
         row.__dict__[f"{name}_id"] = other.pk
-        row._state.fields_cache[name] = other  # type: ignore[attr-defined]
+        row._state.fields_cache[name] = other
 
 
 def insert(rows: Iterable[Model], after: Statement | None = None, *, read_back: bool = False) -> bool:
@@ -186,12 +186,9 @@ def _with_inserts(
     )
     if riding is None:
         return f"WITH found AS ({statement}){news} TABLE found"
-    # Texts are ours, values are parameters.
-    return (
-        f"WITH found AS ({statement}){news}, first AS ({first} AND EXISTS (SELECT FROM found) RETURNING 1), "
-        f"rider AS ({_inserting(riding, 1, 'first')} RETURNING {riding.said}) "
-        "SELECT found.*, rider.* FROM found LEFT JOIN rider ON true"
-    )
+    news += f", first AS ({first} AND EXISTS (SELECT FROM found) RETURNING 1)"
+    news += f", rider AS ({_inserting(riding, 1, 'first')} RETURNING {riding.said})"
+    return f"WITH found AS ({statement}){news} SELECT found.*, rider.* FROM found LEFT JOIN rider ON true"  # noqa: S608
 
 
 def first(query: "Query") -> tuple[Any, list[Any]] | None:

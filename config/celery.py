@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from celery import Celery, bootsteps
+from celery.concurrency.thread import TaskPool as ThreadPool
 from celery.signals import setup_logging, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -28,7 +29,7 @@ class Sweeping(bootsteps.StartStopStep):
             worker.pool.apply_async(run, callback=lambda _: None)  # Celery calls one back in any case.
 
         turns.switch_seldom()
-        worker.sweeper = Sweeper(worker.concurrency, start)
+        worker.sweeper = Sweeper(worker.concurrency, start, alone=isinstance(worker.pool, ThreadPool))
         return worker.sweeper
 
     def close(self, worker: Any) -> None:

@@ -148,6 +148,9 @@ CACHES: dict[str, dict[str, Any]] = {
 
 # Tasks that one worker process advances at once. They wait for models most of the time, hence so many.
 COUNTERSIGN_SLOTS = whole("COUNTERSIGN_SLOTS", 16 if _on_sqlite else 500, at_least=1)
+# A worker process keeps all its threads on one CPU, of which it uses one at most. Off: for tools that start programs of
+# their own, which would have to make do with the same one.
+COUNTERSIGN_ONE_CPU = switch("COUNTERSIGN_ONE_CPU", True)
 # How long a worker owns a task without a sign of life, and works on it before others get their turn.
 COUNTERSIGN_LEASE_SECONDS = seconds("COUNTERSIGN_LEASE_SECONDS", 30)
 COUNTERSIGN_SLICE_SECONDS = seconds("COUNTERSIGN_SLICE_SECONDS", 5)

@@ -18,6 +18,7 @@ from agents.engine import dispatch, drain, leases
 from agents.engine.clock import lease_seconds
 from agents.engine.liveness import Life
 from agents.engine.loop import work_once
+from agents.engine.one_cpu import OneCpu
 from agents.outgoing.courier import Courier
 from agents.queue import claimable
 from agents.spending import housekeeping
@@ -25,12 +26,16 @@ from agents.spending import housekeeping
 log = structlog.get_logger(__name__)
 
 HOUSEKEEPING_SECONDS = 60.0
+CROWDED_SECONDS = 1.0
 
 
 class Sweeper:
-    """The threads of one process with `slots` slots, of which `start` lets one run something."""
+    """The threads of one process with `slots` slots, of which `start` lets one run something.
 
-    def __init__(self, slots: int, start: Callable[[Callable[[], None]], object]) -> None:
+    `alone`: the process does nothing but work on tasks, by threads.
+    """
+
+    def __init__(self, slots: int, start: Callable[[Callable[[], None]], object], *, alone: bool = False) -> None:
         self.slots = slots
         self._start = start
         self._stopped = threading.Event()
@@ -42,6 +47,7 @@ class Sweeper:
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.tell),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.post),
+                *([(CROWDED_SECONDS, OneCpu().look)] if alone else []),
                 (lease_seconds() / 3, self.keep),
                 (HOUSEKEEPING_SECONDS, self.keep_house),
             )

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-AT_ONCE = 3
-"""More than one, since a database takes its time; few, since Python runs one thread at a time, and what threads that
-could run cost each other is a third of a step's CPU with eight of them."""
+AT_ONCE = 4
+"""More than one, since a database takes its time; few, since Python runs one thread at a time, and those that could run
+beside it cost each other what they wait for it."""
 
 
 SWITCH_SECONDS = 0.1

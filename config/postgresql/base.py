@@ -32,8 +32,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return found
         self.ensure_connection()
         with self.wrap_database_errors:
-            cursor = _repeating_cursor_of(self.connection)  # type: ignore[attr-defined]
-            return cursor.execute(_numbered(statement), parameters).fetchall()
+            repeating = _repeating_cursor_of(self.connection)
+            return repeating.execute(_numbered(statement), parameters).fetchall()
 
     _parameters: tuple[str, dict[str, Any]] | None = None
 
@@ -47,7 +47,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _set_autocommit(self, autocommit: bool) -> None:
         """Each borrowing asks for what a connection of the pool has already, and to say so is cheap."""
-        if self.connection.autocommit != autocommit:  # type: ignore[attr-defined]
+        if self.connection.autocommit != autocommit:
             super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:

@@ -1,11 +1,14 @@
 """What the holder of a lease writes by one statement is proved, chained and undone like any other change."""
 
+from datetime import date
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
-from agents import services
+from agents import rows, services
 from agents.audit.verifying import Seen, verify
 from agents.changes import Parking, changing
 from agents.engine import leases
@@ -13,8 +16,10 @@ from agents.engine.leases import Lease
 from agents.engine.loop import step
 from agents.engine.story import Story, read_story
 from agents.errors import LeaseLost
-from agents.models import AgentTask
-from agents.states import ParkedFor, StepKind, TaskStatus
+from agents.models import AgentTask, ModelCall, ProviderTraffic
+from agents.spending import pacing
+from agents.spending.errors import Moved, NotYet
+from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from review.audit import compare
 from tests.desk.driving import Desk, kinds, subject
 from tests.guarantees.invariants import check
@@ -124,3 +129,85 @@ def test_what_asks_for_more_locks_the_row_and_sees_a_cancel(desk: Desk) -> None:
     assert story.task.status == TaskStatus.CANCELED
     assert "note.mine" in kinds(story.task)
     intact(story.task)
+
+
+def read_something(lease: Lease, story: Story) -> None:
+    """A read as the loop records it, before the next model call is opened."""
+    with story.change(lease, at_once=True, put_off=True) as change:
+        step = change.add_step(kind=StepKind.TOOL, name="look")
+        change.settle_step(step, StepStatus.DONE, {"seen": 1})
+        change.event("note.mine")
+
+
+def a_call(task: AgentTask) -> ModelCall:
+    return rows.new(ModelCall, task_id=task.pk, model="other:model", day=date(2026, 1, 1))
+
+
+def traffic() -> int:
+    return ProviderTraffic.objects.get(provider="other").in_flight
+
+
+def test_a_read_is_written_by_the_statement_that_opens_the_next_model_call(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    call = a_call(story.task)
+    with CaptureQueriesContext(connection) as queries:
+        read_something(lease, story)
+        pacing.enter("other", 10, call, lease)
+    if connection.vendor == "postgresql":
+        assert len(queries) == 1
+    assert (kinds(story.task)[-1], traffic()) == ("note.mine", 1)
+    call.refresh_from_db()
+    assert call.task_id == story.task.pk
+    step(lease, story)
+    intact(story.task)
+
+
+def test_a_read_is_written_where_a_provider_has_no_room_for_the_next_call(desk: Desk, settings: Any) -> None:
+    settings.COUNTERSIGN_PROVIDER_LIMITS = {"other": (1, 0, 0)}
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other", in_flight=1)
+    read_something(lease, story)
+    with pytest.raises(NotYet):
+        pacing.enter("other", 10, a_call(story.task), lease)
+    assert (kinds(story.task)[-1], traffic()) == ("note.mine", 1)
+    assert not ModelCall.objects.filter(model="other:model").exists()
+    intact(story.task)
+
+
+def test_a_model_is_not_asked_where_somebody_changed_the_task_since_it_was_read(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    read_something(lease, story)
+    if lease.put_off is None:
+        pytest.skip("This database takes one change at a time, so that nothing is put off.")
+    services.cancel(story.task.pk, by=desk.submitter)
+    with pytest.raises(Moved):
+        pacing.enter("other", 10, a_call(story.task), lease)
+    assert (kinds(story.task)[-1], traffic()) == ("note.mine", 0)
+    step(lease, story)
+    story.task.refresh_from_db()
+    assert story.task.status == TaskStatus.CANCELED
+    intact(story.task)
+
+
+def test_a_read_is_written_before_anything_is_waited_for(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    read_something(lease, story)
+    with lease.waiting(1.0):
+        assert kinds(story.task)[-1] == "note.mine"
+    intact(story.task)
+
+
+def test_whoever_lost_the_lease_writes_no_read_and_opens_no_call(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    written = kinds(story.task)
+    read_something(lease, story)
+    if lease.put_off is None:
+        pytest.skip("This database takes one change at a time, so that nothing is put off.")
+    AgentTask.objects.filter(pk=story.task.pk).update(fencing_token=lease.token + 1)
+    with pytest.raises(LeaseLost):
+        pacing.enter("other", 10, a_call(story.task), lease)
+    assert (kinds(story.task), traffic()) == (written, 0)
+    assert not ModelCall.objects.filter(model="other:model").exists()
