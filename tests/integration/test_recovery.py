@@ -6,12 +6,14 @@ import pytest
 from django.db.models.functions import Now
 
 from agents.engine import drain, leases
+from agents.engine.leases import Lease
 from agents.engine.loop import step, work_once
 from agents.engine.story import read_story
 from agents.models import AgentTask, WorkerProcess
 from agents.states import ActionStatus, TaskStatus
 from review.models import Kind
 from tests.desk.driving import Desk, action_of, calls, effects, kinds, lapse, subject
+from tests.guarantees.invariants import check
 from tools.registry import registry
 
 
@@ -30,6 +32,22 @@ def test_a_task_left_behind_after_any_turn_goes_on_from_there(turns: int, desk: 
     assert desk.settle(task).status == TaskStatus.COMPLETE
     assert task.steps_taken == 6
     assert len(calls(task)) == 4
+
+
+def test_a_read_that_was_not_written_when_its_worker_died_is_read_again_and_nothing_else(desk: Desk) -> None:
+    task = desk.submit(f"in turn {subject()}")
+    lease = leases.claim()
+    assert lease is not None
+    _take_turns(lease, 2)
+    lost = lease.put_off is not None
+    leases.let_go(lease)
+    lapse(task)
+    assert desk.settle(task).status == TaskStatus.COMPLETE
+    assert task.steps_taken == 6
+    effective = [call for call in calls(task) if call.tool != "look"]
+    assert len(calls(task)) == (5 if lost else 4)
+    assert len({call.key for call in effective}) == len(effective)
+    check(task)
 
 
 def test_nobody_takes_a_task_whose_worker_lives(desk: Desk) -> None:
@@ -113,15 +131,20 @@ def test_a_wait_is_in_the_database_and_ends_there(desk: Desk, settings: Any) -> 
 
 
 def _leave_after(task: AgentTask, turns: int) -> None:
-    """A worker takes the task, does so many turns, and is never heard of again."""
+    """A worker takes the task, does and writes so many turns, and is never heard of again."""
     lease = leases.claim()
     assert lease is not None
-    for _ in range(turns):
-        story = read_story(task.pk, lease.condition)
-        assert story is not None
-        step(lease, story)
+    _take_turns(lease, turns)
+    lease.write_put_off()
     leases.let_go(lease)
     lapse(task)
+
+
+def _take_turns(lease: Lease, turns: int) -> None:
+    story = read_story(lease.task_id, lease.condition)
+    assert story is not None
+    for _ in range(turns):
+        step(lease, story)
 
 
 def test_a_task_that_cost_workers_their_lives_runs_alone_in_its_process(desk: Desk) -> None:
