@@ -155,7 +155,8 @@ def write(
     """Sets fields of the row with this key as `update` does, and inserts rows of several kinds with it, or neither.
 
     One statement, for a database that takes several changes as one (see `takes_several`). The new rows have their keys
-    already (see `next_key`), or nobody asks for them; where several are of one kind, no value of theirs is None.
+    already (see `next_key`), or nobody asks for them; where several are of one kind, no value of theirs is None. The
+    row of a `rider` tells whether it was inserted, too (see `is_written`).
     """
     here, back, kinds = _here(), tuple(back) or ("pk",), [rows for rows in inserts if rows]
     statement, parameters = _setting(here, model, key, fields, before, back)

@@ -64,12 +64,10 @@ def child(path: str, key: str | int) -> str:
 def _canonical(value: object, depth: int) -> str:
     if isinstance(value, str):  # first, since most of it is text
         return _string(value)
-    if depth > MAX_DEPTH:
-        raise NotJson("", f"nested deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        return _object(value, depth)
-    if isinstance(value, list):
-        return _list(value, depth)
+    if isinstance(value, dict | list):
+        if depth > MAX_DEPTH:
+            raise NotJson("", f"nested deeper than {MAX_DEPTH} levels")
+        return _object(value, depth) if isinstance(value, dict) else _list(value, depth)
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -106,7 +106,9 @@ class Tool:
 
     @functools.cached_property
     def canonical_schema(self) -> str:
-        """The canonical text of its schema, which is part of what is approved."""
+        """The canonical text of its schema, which is part of what is approved. Nobody changes the schema of a tool that
+        is registered: another schema is another tool.
+        """
         return canonical(self.input_schema)
 
     def normalise(self, arguments: object) -> dict[str, Any]:

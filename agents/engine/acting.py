@@ -188,6 +188,8 @@ def _read(lease: Lease, story: Story, call: Judged) -> None:
 
     Nor is it written down before the next model call is opened: that is one statement for both.
     """
+    if not lease.write_put_off():
+        return  # Somebody changed the task meanwhile, so that it is looked at again first.
     context = calling.context_for(story.task.pk, new_key(), timezone.now() + _deadline(call.tool))
     began = time.monotonic()
     outcome = calling.call(lease, call.tool, call.arguments, context)

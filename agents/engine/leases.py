@@ -180,11 +180,6 @@ def claim() -> Lease | None:
     return lease
 
 
-def held_for(task_id: int) -> Lease | None:
-    """The lease by which this process works on the task, if it does."""
-    return _held.get(task_id)
-
-
 def held() -> int:
     """How many tasks this process has in hand."""
     with _held_lock:

@@ -1,6 +1,7 @@
 """The loop: plan, validate, execute, verify. One task moves step by step for one time slice, then is given up."""
 
 import time
+from contextlib import suppress
 
 import structlog
 from django.conf import settings
@@ -78,6 +79,8 @@ def advance(lease: Lease) -> None:
         leases.give_up(lease)
     except Exception:
         log.exception("loop.failed")
+        with suppress(Exception):
+            lease.write_put_off()  # What was read is not what failed.
     finally:
         leases.let_go(lease)
 

@@ -1,14 +1,15 @@
 """Which CPU does a worker process use? One at a time, since Python runs one thread at a time.
 
 Where the interpreter goes from a thread on one CPU to a thread on another, that one is woken up first, and finds what
-it needs in the other's caches. With all threads of a process on one CPU a step takes a quarter less of it, and hundreds
-of tasks in hand a third less time. It is left for another one as soon as others crowd it: nobody tells a process which
-of them those next to it have chosen, in containers of their own maybe.
+it needs in the other's caches; docs/sizing.md says what that costs. A CPU is left for another one within some seconds
+where others crowd it: nobody tells a process which of them those next to it have chosen, in containers of their own
+maybe.
 """
 
 import os
 import random
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,14 +32,14 @@ class Seen:
 
 
 class OneCpu:
-    """Keeps this process to one of the CPUs that it may use. Where nothing tells them apart it does nothing."""
+    """Keeps this process to one of the CPUs that it may use. Where nothing tells how busy they are it does nothing."""
 
     def __init__(self) -> None:
         wanted = settings.COUNTERSIGN_ONE_CPU and hasattr(os, "sched_setaffinity")
         self.allowed = frozenset(os.sched_getaffinity(0)) if wanted else frozenset()
         self.cpu: int | None = None
-        if len(self.allowed) > 1:
-            self._seen = see()
+        self._seen = see()
+        if len(self.allowed) > 1 and self.allowed <= self._seen.of_cpus.keys():
             self._move_to(random.choice(sorted(self.allowed)))  # noqa: S311  # so that not all begin on the same one
 
     def look(self) -> None:
@@ -51,12 +52,26 @@ class OneCpu:
         if used.get(self.cpu, 0.0) > used.get(least, 0.0) + CROWDED and random.random() < 0.5:  # noqa: S311
             self._move_to(least)
 
+    def leave(self) -> None:
+        """Lets this process use all of them again. What it starts in its own place would inherit the one."""
+        if self.cpu is not None:
+            self.cpu = None
+            _put_threads_on(self.allowed)
+
     def _move_to(self, cpu: int) -> None:
-        """All threads: those that begin later begin where the one is that begins them."""
         self.cpu = cpu
-        for thread in Path("/proc/self/task").iterdir():
-            with suppress(OSError):  # It has ended; or the CPU was taken from us, and then nothing is lost.
-                os.sched_setaffinity(int(thread.name), {cpu})
+        _put_threads_on({cpu})
+
+
+def _put_threads_on(cpus: Collection[int]) -> None:
+    """All threads of this process. Those that begin later begin where the one is that begins them."""
+    moved: set[str] = set()
+    with suppress(OSError):
+        while new := set(os.listdir("/proc/self/task")) - moved:
+            moved |= new
+            for thread in new:
+                with suppress(OSError):  # It has ended; or the CPU was taken from us, and then nothing is lost.
+                    os.sched_setaffinity(int(thread), cpus)
 
 
 def see() -> Seen:

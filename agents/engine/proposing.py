@@ -77,9 +77,9 @@ def _changed_already(story: Story, name: str, arguments: dict[str, Any]) -> bool
 def _ask(lease: Lease, story: Story) -> Next | None:
     request = story.request()
     try:
-        if watch(lease, story, second_tier(story.task, story.definition)):
+        if watch(lease, story, second_tier(story.task, story.definition, lease)):
             return None
-        chain = proposers(story.task, story.definition, purpose_of(request))
+        chain = proposers(story.task, story.definition, purpose_of(request), lease)
         with lease.within(chain_seconds(story.definition)):
             proposal = propose(request, chain)
     except InvalidProposal as invalid:

@@ -38,6 +38,7 @@ class Sweeper:
     def __init__(self, slots: int, start: Callable[[Callable[[], None]], object], *, alone: bool = False) -> None:
         self.slots = slots
         self._start = start
+        self._cpu = OneCpu() if alone else None
         self._stopped = threading.Event()
         self._life = Life(slots)
         self._courier = Courier()
@@ -47,7 +48,7 @@ class Sweeper:
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.tell),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.post),
-                *([(CROWDED_SECONDS, OneCpu().look)] if alone else []),
+                *([(CROWDED_SECONDS, self._cpu.look)] if self._cpu else []),
                 (lease_seconds() / 3, self.keep),
                 (HOUSEKEEPING_SECONDS, self.keep_house),
             )
@@ -64,6 +65,8 @@ class Sweeper:
         self._courier.close()
         for thread in self._threads:
             thread.join(timeout=10)
+        if self._cpu is not None:
+            self._cpu.leave()
         try:
             self._life.end()
             leases.sign_off()

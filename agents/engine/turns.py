@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 AT_ONCE = 4
-"""More than one, since a database takes its time; few, since Python runs one thread at a time, and those that could run
-beside it cost each other what they wait for it."""
+"""More than one, since a database takes its time; few, since Python runs one thread at a time: each other one that
+could run takes the interpreter from it in the middle of its work, and cold caches cost more than waiting."""
 
 
 SWITCH_SECONDS = 0.1

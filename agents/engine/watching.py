@@ -65,6 +65,7 @@ def watch(lease: Lease, story: Story, second: Second | None) -> bool:
             else:
                 continue
         return True
+    story.looked_at = story.past[-1].step.number if story.past else 0
     return False
 
 
@@ -81,7 +82,6 @@ def _news(story: Story) -> Iterator[News]:
             yield News(_text((one.step.answer or {}).get("answer")), one.step, by_people=True, declined=declined)
         elif _is_news_of_a_tool(one):
             yield News(_text(one.result), one.step, by_people=False)
-    story.looked_at = story.past[-1].step.number if story.past else 0
 
 
 def _is_news_of_a_tool(past: PastStep) -> bool:

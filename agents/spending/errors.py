@@ -55,3 +55,6 @@ def shown_amount(unit: str, amount: Decimal) -> str:
 
 class Moved(NotYet):
     """Somebody changed the task meanwhile: it is looked at again before anything is asked."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody changed the task meanwhile.", 0.0)

@@ -17,12 +17,14 @@ from sentry_sdk.tracing import Span
 
 from agents import rows
 from agents.engine import leases, spans
+from agents.engine.leases import Lease
 from agents.llm.asking import Opening, Settlement, Usage
 from agents.llm.base import NoProposal
 from agents.llm.pricing import Prices, dearest_prices, prices_of
 from agents.models import AgentTask, ModelCall
 from agents.spending import alarms, budgets, pacing, warning
 from agents.spending.budgets import Amount, Full
+from agents.spending.errors import Moved
 from agents.spending.limits import Budget, budgets_of
 from agents.spending.money import MOST
 from agents.spending.prices import own_prices
@@ -52,6 +54,8 @@ class Ledger:
     task: AgentTask | None
     purpose: str
     step_number: int = 0
+    lease: Lease | None = field(default=None, repr=False)
+    """By which the task is worked on: what it has put off is written with a call, or before it."""
     _last: ModelCall | None = field(default=None, repr=False)
     _passed_over: list[str] = field(default_factory=list, repr=False)
 
@@ -99,15 +103,14 @@ class Ledger:
             )
         estimated = pacing.estimate(opening.input_tokens_at_most)
         provider = opening.model.partition(":")[0]
-        lease = leases.held_for(self.task.pk) if self.task else None
-        if lease is not None and against:
-            lease.write_put_off()
+        if self.lease is not None and against and not self.lease.write_put_off():
+            raise Moved()
         try:
             with _together(against):
                 for budget in against:
                     budgets.reserve(budget, worst)
                 row = self._row(opening, worst, dearest, day)
-                pacing.enter(provider, estimated, row, lease)
+                pacing.enter(provider, estimated, row, self.lease)
         except Full as full:
             raise budgets.refusal(full.budget, worst) from None
         return OpenCall(row, against, worst, estimated, spans.model_call(opening.model, opening.body))

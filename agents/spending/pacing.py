@@ -71,7 +71,7 @@ def enter(provider: str, tokens: int, call: ModelCall, lease: Lease | None = Non
     entering = _entering(provider, tokens, now)
     if lease is not None and lease.put_off is not None:
         if not lease.write_put_off(rows.Rider(entering, call)):
-            raise Moved("Somebody changed the task meanwhile.", 0.0)
+            raise Moved()
         if rows.is_written(call):
             return
     elif rows.insert([call], after=entering):

@@ -5,6 +5,7 @@ import os
 from django.conf import settings
 
 from agents.definition import AgentDefinition, Purpose
+from agents.engine.leases import Lease
 from agents.guard.second import SecondTier
 from agents.llm import providers
 from agents.llm.asking import Bounds, Model
@@ -28,18 +29,20 @@ def purpose_of(request: ProposalRequest) -> Purpose:
     return "planning" if request.turn == "plan" else "acting"
 
 
-def proposers(task: AgentTask, definition: AgentDefinition, purpose: Purpose) -> tuple[Proposer, ...]:
+def proposers(
+    task: AgentTask, definition: AgentDefinition, purpose: Purpose, lease: Lease | None = None
+) -> tuple[Proposer, ...]:
     """The proposers of this turn, in their order. Their calls are recorded for the task's next step."""
-    ledger = Ledger(task, purpose, task.steps_taken + 1)
+    ledger = Ledger(task, purpose, task.steps_taken + 1, lease)
     return tuple(proposer(name, ledger, bounds(), definition) for name in definition.chain(purpose))
 
 
-def second_tier(task: AgentTask, definition: AgentDefinition) -> SecondTier | None:
+def second_tier(task: AgentTask, definition: AgentDefinition, lease: Lease) -> SecondTier | None:
     """The model that screens what this agent reads, where it names one; its calls are in the same ledger."""
     name = definition.models_for.screening
     if name is None:
         return None
-    ledger = Ledger(task, "screening", task.steps_taken + 1)
+    ledger = Ledger(task, "screening", task.steps_taken + 1, lease)
     return SecondTier(definition, proposer(name, ledger, bounds(), definition))
 
 

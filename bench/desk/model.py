@@ -14,6 +14,7 @@ from typing import Any
 
 from agents.definition import AgentDefinition, Purpose
 from agents.engine import proposing
+from agents.engine.leases import Lease
 from agents.llm.abilities import Abilities
 from agents.llm.asking import Answer, Model, SaidCall, Usage
 from agents.llm.base import Proposal, ProposalRequest, Proposer, read_envelope
@@ -69,10 +70,10 @@ def install() -> None:
     client = Light(os.environ["BENCH_MODEL_URL"])
     wire, bare = LightWire(client), BareModel(client)
 
-    def proposers(task: AgentTask, definition: AgentDefinition, purpose: Purpose) -> tuple[Proposer, ...]:
+    def proposers(task: AgentTask, definition: AgentDefinition, purpose: Purpose, lease: Lease) -> tuple[Proposer, ...]:
         if chosen == "bare":
             return (bare,)
-        ledger = Ledger(task, purpose, task.steps_taken + 1)
+        ledger = Ledger(task, purpose, task.steps_taken + 1, lease)
         return (Guarded(Model(NAME, wire, ledger, bounds()), ledger),)
 
     if not hasattr(proposing, "proposers"):

@@ -23,15 +23,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def rows_of(self, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         """Carries out a statement that comes again and again: the server prepares it once, and one cursor serves all.
 
-        Whoever writes statements down, Sentry among them, listens at Django's own cursors, which then take its place.
+        Sentry listens at Django's own cursors, which are then put around it. They can't say what was sent where
+        statements are written down, so that an ordinary one takes its place.
         """
-        if self.queries_logged or self.execute_wrappers or _sentry_listens():
+        if self.queries_logged:
             with self.cursor() as cursor:
                 cursor.execute(statement, parameters)
                 found: list[tuple[Any, ...]] = cursor.fetchall()
                 return found
         self.ensure_connection()
         with self.wrap_database_errors:
+            if self.execute_wrappers or _sentry_listens():
+                wrapped = self._prepare_cursor(psycopg.RawCursor(self.connection))  # type: ignore[attr-defined]
+                wrapped.execute(_numbered(statement), parameters)
+                return list(wrapped.fetchall())
             repeating = _repeating_cursor_of(self.connection)
             return repeating.execute(_numbered(statement), parameters).fetchall()
 

@@ -11,14 +11,18 @@ from django.test.utils import CaptureQueriesContext
 from agents import rows, services
 from agents.audit.verifying import Seen, verify
 from agents.changes import Parking, changing
-from agents.engine import leases
+from agents.engine import acting, leases
 from agents.engine.leases import Lease
-from agents.engine.loop import step
+from agents.engine.loop import step, work_once
 from agents.engine.story import Story, read_story
+from agents.engine.watching import watch
 from agents.errors import LeaseLost
+from agents.guard.screening import Screened
+from agents.llm.asking import Opening
 from agents.models import AgentTask, ModelCall, ProviderTraffic
 from agents.spending import pacing
 from agents.spending.errors import Moved, NotYet
+from agents.spending.ledger import Ledger
 from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from review.audit import compare
 from tests.desk.driving import Desk, kinds, subject
@@ -211,3 +215,51 @@ def test_whoever_lost_the_lease_writes_no_read_and_opens_no_call(desk: Desk) -> 
         pacing.enter("other", 10, a_call(story.task), lease)
     assert (kinds(story.task), traffic()) == (written, 0)
     assert not ModelCall.objects.filter(model="other:model").exists()
+
+
+def test_a_model_is_not_asked_within_a_budget_either_where_somebody_changed_the_task(desk: Desk, settings: Any) -> None:
+    settings.COUNTERSIGN_BUDGETS = {"all": (None, 10**9)}
+    lease, story = at_work(desk)
+    read_something(lease, story)
+    if lease.put_off is None:
+        pytest.skip("This database takes one change at a time, so that nothing is put off.")
+    services.cancel(story.task.pk, by=desk.submitter)
+    ledger = Ledger(story.task, "acting", 3, lease)
+    with pytest.raises(Moved):
+        ledger.opened(Opening("other:model", 1, 10, 10, {}))
+    assert kinds(story.task)[-1] == "note.mine"
+    assert not ModelCall.objects.filter(model="other:model").exists()
+
+
+def test_what_a_tool_answered_is_screened_though_somebody_changed_the_task_before_it_was(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    step(lease, story)
+    assert story.past[-1].action is not None
+    seen: list[str] = []
+
+    def moves(text: str, by_rules: Screened, _: Any) -> Screened:
+        raise Moved
+
+    def looks(text: str, by_rules: Screened, _: Any) -> Screened:
+        seen.append(text)
+        return by_rules
+
+    with pytest.raises(Moved):
+        watch(lease, story, moves)
+    assert not watch(lease, story, looks)
+    assert len(seen) == 1
+
+
+def test_a_read_is_written_though_what_comes_next_fails_in_a_way_that_nobody_foresaw(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = desk.submit(f"in turn {subject()}")
+    made = acting._read
+
+    def read_and_fail(*given: Any) -> None:
+        made(*given)
+        raise RuntimeError("Nobody foresaw this.")
+
+    monkeypatch.setattr(acting, "_read", read_and_fail)
+    assert work_once()
+    assert task.steps.filter(kind=StepKind.TOOL, status=StepStatus.DONE).count() == 1

@@ -23,8 +23,7 @@ def all_cpus_afterwards() -> Any:
         return
     before = os.sched_getaffinity(0)
     yield
-    for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), before)
+    one_cpu._put_threads_on(before)
 
 
 def test_what_this_process_uses_crowds_nobody() -> None:
