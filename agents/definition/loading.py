@@ -31,7 +31,7 @@ from agents.definition import (
     Wording,
 )
 from agents.definition.coherence import Finding, check_coherence
-from agents.definition.marked_yaml import Marked, Mistake, Path, Unreadable, shown
+from agents.definition.marked_yaml import FLOAT, Marked, Mistake, Path, Unreadable, shown
 from tools.canonical import NotJson, canonical
 from tools.names import nearest
 from tools.registry import Tool, registry
@@ -120,8 +120,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # Characters that YAML takes for the end of a line, or that nobody sees, are written as escapes.
-    style = '"' if _ESCAPED.search(text) else "|" if "\n" in text else None
+    # Characters that YAML takes for the end of a line, or that nobody sees, are written as escapes. A text such as 1e3
+    # is a number to whoever reads it, and none to whoever writes it.
+    style = '"' if _ESCAPED.search(text) or FLOAT.fullmatch(text) else "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

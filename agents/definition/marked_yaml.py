@@ -19,7 +19,7 @@ MAX_DEPTH = 60
 Path = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})", re.ASCII)
-_FLOAT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]{1,3})?", re.ASCII)
+FLOAT = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]{1,3})?", re.ASCII)
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -91,7 +91,7 @@ class Marked:
             return _WORDS[raw.casefold()]
         if _INTEGER.fullmatch(raw):
             return int(raw)
-        if _FLOAT.fullmatch(raw) and not re.match(r"[-+]?0[0-9]", raw) and _has_point(raw):
+        if FLOAT.fullmatch(raw) and not re.match(r"[-+]?0[0-9]", raw) and _has_point(raw):
             return self._finite(node, float(raw), path)
         if raw.casefold().lstrip("+-") in (".inf", ".nan"):
             self._wrong(node, path, f"{raw} is no number that JSON can write")

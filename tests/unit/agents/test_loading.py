@@ -194,6 +194,16 @@ def test_any_text_in_a_definition_survives_dump_and_parse(prompt, title, example
     assert parse(dump(definition), tools=TOOLS) == definition
 
 
+@pytest.mark.parametrize(
+    "text", ["0e0", "1e3", "-0.e5", "1.5E+2", "12", "1.5", "0x1F", "1_000", "null", "yes", "~", ""]
+)
+def test_a_text_that_looks_like_something_else_is_read_back_as_a_text(text):
+    definition = AgentDefinition(
+        name="desk", title="x", prompt="x", tools=("pay",), handover="x", examples=(f"{text}",)
+    )
+    assert parse(dump(definition), tools=TOOLS) == definition
+
+
 @given(st.data())
 def test_however_a_file_is_spoiled_the_answer_is_a_definition_or_named_mistakes(data):
     lines = WHOLE.splitlines()
