@@ -111,6 +111,7 @@ class Run:
         chance = random.Random(options.seed)  # noqa: S311
         wanted = goals.mix(options.tasks, chance, "poison" in options.faults)
         faults = list(storm.schedule(chance, options.faults, options.seconds, len(run.members)))
+        _weather(more, "foul")
         weather = storm.Storm(run, *(servers or (None, None)), say=self._tell if options.verbose else lambda _: None)
         self._tell(f"the storm begins: {len(faults)} faults are planned")
         client.start(wanted, options.seconds * 0.8)
@@ -120,8 +121,7 @@ class Run:
         finally:
             weather.stop()
         weather.heal()
-        for address in more.values():
-            urllib.request.urlopen(f"{address.removesuffix('/v1')}/calm", data=b"{}", timeout=10).close()  # noqa: S310
+        _weather(more, "calm")
         self._tell(f"it is over, and all heals: {_counted(weather.done) if weather.done else 'no fault'}")
         self._let_finish(run, client)
 
@@ -248,6 +248,12 @@ def _faults() -> str:
 
 class _Wide(argparse.RawDescriptionHelpFormatter):
     """Keeps the list of faults as it is."""
+
+
+def _weather(more: dict[str, str], word: str) -> None:
+    """Tells the ledger and the model how the weather is: `calm` or `foul`."""
+    for address in more.values():
+        urllib.request.urlopen(f"{address.removesuffix('/v1')}/{word}", data=b"{}", timeout=10).close()  # noqa: S310
 
 
 @contextmanager

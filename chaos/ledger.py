@@ -3,7 +3,8 @@
     POST /do     {"op", "effect", "key", "task", "what", "note"}: an effect, or a refusal
     GET  /find   ?key=…: did it happen?
     GET  /look   ?what=…&task=…&seconds=…: a read
-    POST /calm   from now on every call is answered well
+    POST /foul   from now on calls end as is said below, where that is wanted
+    POST /calm   from now on every call is answered well, as in the beginning
 
 What is idempotent here happens once for each key, whoever calls how often; anything else happens at every call. How a
 call ends is drawn from the seed, its key and how often the key came: it may act and drop the connection, drop it
@@ -47,7 +48,8 @@ class Ledger:
         self._effects: dict[str, dict[str, Any]] = {}
         self._count = 0
         self.seed = seed
-        self.faults = faults
+        self.wanted = faults
+        self.faults = False
 
     def called(self, asked: dict[str, Any]) -> str:
         """Writes a call down as it arrives, and says how it will end."""
@@ -102,8 +104,8 @@ class Door(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0"
 
     def do_POST(self) -> None:
-        if self.path == "/calm":
-            self.ledger.faults = False
+        if self.path in ("/calm", "/foul"):
+            self.ledger.faults = self.ledger.wanted and self.path == "/foul"
             self._answer(200, {})
             return
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

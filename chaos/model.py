@@ -2,7 +2,7 @@
 
 Its answers follow from the goal alone (`chaos.goals`): the plan, the answer to a refusal, the end. With faults, a part
 of them is 429, 500, a connection that is dropped or hangs, an answer that is no JSON, text without a call, broken
-arguments, an unknown tool, or two calls at once. POST /calm ends the faults.
+arguments, an unknown tool, or two calls at once. It begins with them at POST /foul, and ends at POST /calm.
 """
 
 import json
@@ -82,13 +82,15 @@ class Door(BaseHTTPRequestHandler):
     """One request."""
 
     chance: random.Random
-    faults = True
+    wanted = True
+    """Does it have faults while the weather is foul?"""
+    faults = False
     protocol_version = "HTTP/1.0"
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"] or 0)) or "{}")
-        if self.path == "/calm":
-            type(self).faults = False
+        if self.path in ("/calm", "/foul"):
+            type(self).faults = self.wanted and self.path == "/foul"
             self._answer(200, b"{}")
             return
         fault = self._fault()
@@ -160,7 +162,7 @@ class Server(ThreadingHTTPServer):
 def main(seed: str, faults: str) -> None:
     """Serves until standard input closes. Prints its port first."""
     Door.chance = random.Random(seed)  # noqa: S311
-    Door.faults = faults == "faults"
+    Door.wanted = faults == "faults"
     server = Server(("127.0.0.1", 0), Door)
     print(server.server_address[1], flush=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -143,7 +143,8 @@ def _wrong_effects(told: Told, actions: list[Action], effect: str) -> Iterator[s
             yield f"{last} was called {len(calls)} times in {starts} starts"
         if last.status == ActionStatus.SUCCEEDED and not effects:
             yield f"{last} is said to have succeeded, and it did not happen"
-        if last.status == ActionStatus.FAILED and effects and not told.decisions_on(last):
+        # One with an answer on record is one that nobody confirmed, such as of a task that was canceled before.
+        if last.status == ActionStatus.FAILED and last.result is None and effects and not told.decisions_on(last):
             yield f"{last} is said to have failed ({last.error}), and it happened"
         if len(group) > 1 and any(one.approval is None for one in group[1:]):
             yield f"{last} was put in place again with its key, and nobody said so"
