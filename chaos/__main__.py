@@ -42,6 +42,10 @@ def main() -> int:
     return 0 if good else 1
 
 
+NOTICED_WITHIN = 5.0
+"""Seconds within which PostgreSQL has ended the sessions of processes that are gone."""
+
+
 class Run:
     """One run, from the first process to the last verdict."""
 
@@ -160,7 +164,7 @@ class Run:
         rows.close_pool()
         idle = len(rows.idle_transactions())
         codes = run.end()
-        left = rows.connections()
+        left = _left_connections()
         history = read_history(client.record, ledger)
         found = [
             *verdicts.judge(history),
@@ -175,6 +179,14 @@ class Run:
 
     def _tell(self, what: str) -> None:
         say(f"{time.monotonic() - self.begun:6.1f} s  {what}")
+
+
+def _left_connections() -> list[tuple[str, int]]:
+    """Who is connected when everybody has gone. The server learns of a process's end a moment after it."""
+    give_up = time.monotonic() + NOTICED_WITHIN
+    while (left := rows.connections()) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    return left
 
 
 def _unexpected(run: Fleet, poison: bool) -> list[str]:
