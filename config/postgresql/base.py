@@ -34,11 +34,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.ensure_connection()
         with self.wrap_database_errors:
             if self.execute_wrappers or _sentry_listens():
-                wrapped = self._prepare_cursor(psycopg.RawCursor(self.connection))  # type: ignore[attr-defined]
-                wrapped.execute(_numbered(statement), parameters)
+                wrapped = self._prepare_cursor(_RepeatingCursor(self.connection))  # type: ignore[attr-defined]
+                wrapped.execute(statement, parameters)
                 return list(wrapped.fetchall())
-            repeating = _repeating_cursor_of(self.connection)
-            return repeating.execute(_numbered(statement), parameters).fetchall()
+            return _repeating_cursor_of(self.connection).execute(statement, parameters).fetchall()
 
     _parameters: tuple[str, dict[str, Any]] | None = None
 
@@ -71,13 +70,18 @@ def _sentry_listens() -> bool:
     return sentry_sdk.is_initialized()
 
 
-def _repeating_cursor_of(connection: Any) -> psycopg.RawCursor[Any]:
-    """Takes the server's own placeholders, whose places psycopg need not look for each time. It lives as long as its
-    connection does.
-    """
-    kept: psycopg.RawCursor[Any] | None = getattr(connection, "repeating_cursor", None)
+class _RepeatingCursor(psycopg.RawCursor[Any]):
+    """Takes our placeholders and sends the server's own, whose places psycopg need not look for each time."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> "_RepeatingCursor":
+        return super().execute(_numbered(query), params, **options)
+
+
+def _repeating_cursor_of(connection: Any) -> _RepeatingCursor:
+    """One that lives as long as its connection does."""
+    kept: _RepeatingCursor | None = getattr(connection, "repeating_cursor", None)
     if kept is None:
-        kept = connection.repeating_cursor = psycopg.RawCursor(connection)
+        kept = connection.repeating_cursor = _RepeatingCursor(connection)
     return kept
 
 

@@ -263,3 +263,17 @@ def test_a_read_is_written_though_what_comes_next_fails_in_a_way_that_nobody_for
     monkeypatch.setattr(acting, "_read", read_and_fail)
     assert work_once()
     assert task.steps.filter(kind=StepKind.TOOL, status=StepStatus.DONE).count() == 1
+
+
+def test_who_listens_to_statements_hears_them_as_django_writes_them(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    heard: list[str] = []
+
+    def listen(execute: Any, sql: str, *rest: Any) -> Any:
+        heard.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(listen), story.change(lease, at_once=True) as change:
+        change.event("note.mine")
+    assert any("agents_taskevent" in sql and "%s" in sql for sql in heard)
+    assert kinds(story.task)[-1] == "note.mine"
