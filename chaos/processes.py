@@ -93,6 +93,10 @@ class Process:
 
     def start(self) -> "Process":
         with self._lock, self.log.open("a") as log:
+            if self._process is not None and self._process.poll() is None:
+                # Who looks after it and who killed it start it again; what the second one started nobody would end.
+                self.stopped_by_us = False
+                return self
             self._process = subprocess.Popen(  # noqa: S603
                 self._command,
                 cwd=ROOT if self._user is None else self.log.parent,
