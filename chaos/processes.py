@@ -93,7 +93,7 @@ class Process:
 
     def start(self) -> "Process":
         with self._lock, self.log.open("a") as log:
-            if self._process is not None and self._process.poll() is None:
+            if self.runs:
                 # Who looks after it and who killed it start it again; what the second one started nobody would end.
                 self.stopped_by_us = False
                 return self

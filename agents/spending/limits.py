@@ -75,14 +75,15 @@ def most_of_a_task(definition: AgentDefinition) -> Most:
 
 def budget_of_task(task: AgentTask) -> Budget:
     """The task's own budget: as its submitter asked, within what its agent and the operator allow."""
-    return Budget(Scope.TASK, task.pk, "", _most_of(task), f"task {task.pk}")
+    limit = most_of_a_task(task.version.read()).tightened(Most(task.budget_dollars, task.budget_tokens))
+    return Budget(Scope.TASK, task.pk, "", limit, f"task {task.pk}")
 
 
 def _limited(task: AgentTask | None, day: date) -> Iterator[Budget]:
     if task is not None:
         own = task.version.read().budget
-        if _most_of(task):
-            yield budget_of_task(task)
+        if (of_task := budget_of_task(task)).limit:
+            yield of_task
         if limit := _here(Scope.SUBMITTER):
             person = task.submitted_by
             yield Budget(Scope.SUBMITTER, person.pk, day.isoformat(), limit, f"{person.get_username()} on {day}")
@@ -91,10 +92,6 @@ def _limited(task: AgentTask | None, day: date) -> Iterator[Budget]:
             yield Budget(Scope.AGENT, agent.pk, day.isoformat(), limit, f"the agent {agent.name} on {day}")
     if limit := _here(Scope.ALL):
         yield Budget(Scope.ALL, 0, day.isoformat(), limit, f"everything on {day}")
-
-
-def _most_of(task: AgentTask) -> Most:
-    return most_of_a_task(task.version.read()).tightened(Most(task.budget_dollars, task.budget_tokens))
 
 
 def _here(scope: Scope) -> Most:
