@@ -9,4 +9,4 @@ from agents.engine.loop import work_once
 @shared_task(ignore_result=True)
 def work() -> None:
     """A hint that there is work: takes the best runnable task and moves it on for one time slice."""
-    dispatch.occupied(work_once)()
+    dispatch.carry_out_hint(work_once)

@@ -6,7 +6,7 @@ from typing import Any
 
 from celery import Celery, bootsteps
 from celery.concurrency.thread import TaskPool as ThreadPool
-from celery.signals import setup_logging, worker_shutdown
+from celery.signals import setup_logging, task_received, worker_shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -22,14 +22,17 @@ class Sweeping(bootsteps.StartStopStep):
 
     def create(self, worker: Any) -> Any:
         # Celery needs this module before Django's apps are loaded.
-        from agents.engine import turns
+        from agents.engine import dispatch, turns
         from agents.engine.sweeper import Sweeper
 
         def start(run: Callable[[], None]) -> None:
             worker.pool.apply_async(run, callback=lambda _: None)  # Celery calls one back in any case.
 
+        by_threads = isinstance(worker.pool, ThreadPool)
+        if by_threads:
+            task_received.connect(dispatch.receive)
         turns.switch_seldom()
-        worker.sweeper = Sweeper(worker.concurrency, start, alone=isinstance(worker.pool, ThreadPool))
+        worker.sweeper = Sweeper(worker.concurrency, start, alone=by_threads)
         return worker.sweeper
 
     def close(self, worker: Any) -> None:

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 
 from agents import queue, rows
 from agents.changes import Ahead, Change, changing_known
-from agents.engine import turns
+from agents.engine import dispatch, turns
 from agents.engine.clock import in_seconds, lease_seconds
 from agents.errors import LeaseLost, Stale
 from agents.models import AgentTask, WorkerProcess
@@ -154,7 +154,10 @@ def claim() -> Lease | None:
         return None
     with transaction.atomic():
         best = queue.best(beside_others=bool(in_hand))
-        if best is None or not queue.has_room(best.task):
+        if best is None:
+            dispatch.nothing_found(asked)
+            return None
+        if not queue.has_room(best.task):
             return None
         task = best.task
         was, lost, suspect = task.status, task.status == TaskStatus.RUNNING, task.lapses >= queue.SUSPECT

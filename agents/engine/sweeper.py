@@ -87,7 +87,9 @@ class Sweeper:
         if idle <= 0 or drain.draining():
             return
         # In no order, so that the database stops counting there.
-        for _ in range(claimable().order_by().values("pk")[: idle + about_to].count() - about_to):
+        claimed_by_nobody = claimable().order_by().values("pk")[: idle + about_to].count() - about_to
+        dispatch.hear()
+        for _ in range(claimed_by_nobody):
             self._start(dispatch.occupied(_look))
 
     def tell(self) -> None:

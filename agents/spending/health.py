@@ -100,6 +100,7 @@ def answered(model: str) -> None:
         return
     ill = ModelHealth.objects.filter(~Q(failures=0) | ~Q(rests_until=None), model=model)
     ill.update(failures=0, rests_until=None, error_kind="", error="", alarmed=False, changed_at=Now())
+    _well_until[model] = time.monotonic() + BELIEVED
 
 
 def failed(model: str, kind: Kind, message: str, retry_after: float | None = None) -> None:

@@ -10,6 +10,7 @@ import redis
 from django.conf import settings
 
 from agents.engine import dispatch
+from agents.engine.loop import work_once
 from agents.engine.sweeper import Sweeper
 from agents.models import AgentTask
 from agents.states import TaskStatus
@@ -82,6 +83,27 @@ def test_the_sweeper_finds_what_nobody_was_told_of_and_never_more_than_it_can_ta
         look()
     assert dispatch.busy() == 0
     assert AgentTask.objects.filter(status=TaskStatus.COMPLETE).count() == 5
+
+
+def test_hints_that_a_flood_leaves_behind_ask_the_database_no_more_until_there_is_word_of_new_work(desk: Desk) -> None:
+    looked: list[bool] = []
+
+    def look() -> None:
+        looked.append(work_once())
+
+    def hints() -> list[Callable[[], None]]:
+        dispatch.hear()
+        return [dispatch.occupied(look) for _ in range(5)]
+
+    desk.submit(f"idempotent {subject()}")
+    for left_behind in hints():
+        left_behind()
+    assert looked == [True, False], "the third would have found nothing, either"
+    desk.submit(f"idempotent {subject()}")
+    for new in hints():
+        new()
+    assert looked == [True, False, True, False]
+    assert dispatch.busy() == 0
 
 
 @pytest.mark.services
