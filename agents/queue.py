@@ -12,7 +12,20 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    When,
+)
 from django.db.models.functions import Now
 
 from agents import rows
@@ -45,27 +58,51 @@ SUSPECT = 2
 
 
 @dataclass(frozen=True)
-class Best:
-    """The best task that may be claimed, locked; and the database's clock."""
+class Taken:
+    """The task that was claimed, what it was before, and the database's clock."""
 
     task: AgentTask
+    was: TaskStatus
+    lost_worker: str
+    """Who had it and was lost; nobody where it was not running."""
     now: datetime
 
+    @property
+    def suspect(self) -> bool:
+        """Were workers lost with it more than once before the one that was lost now, if any?"""
+        return self.task.lapses - (self.was == TaskStatus.RUNNING) >= SUSPECT
 
-def best(*, beside_others: bool) -> Best | None:
-    """Locks the best claimable task that nobody else is about to take. Asked in the transaction that claims it.
+
+def take(worker: str, until: rows.Kept, *, beside_others: bool) -> Taken | None:
+    """Gives the best claimable task, that nobody else is about to take, to this worker for as long as is said.
 
     A task that may have killed workers is not taken `beside_others`, so that an innocent one is cleared by its next
     step. Where no process is ever idle, it has waited long enough after two leases.
     """
     apart = float(settings.COUNTERSIGN_LEASE_SECONDS) * 2 if beside_others else 0.0
-    found = rows.first(_best(connection.vendor, apart, tuple(_limits())))
+    found = rows.take(
+        _best(connection.vendor, apart, tuple(_limits())),
+        fencing_token=_NEXT_TOKEN,
+        lapses=_LAPSES,
+        lease_until=until,
+        worker=worker,
+        status=TaskStatus.RUNNING,
+        wake_at=None,
+        notice="",
+    )
     if found is None:
         return None
-    task, (submitter, now) = found
+    task, (was, lost_worker, submitter, now) = found
     task.version = version_of(task.version_id)
     task.submitted_by = User.from_db(None, ("id", "username"), (task.submitted_by_id, submitter))
-    return Best(task, now)
+    return Taken(task, TaskStatus(was), lost_worker if was == TaskStatus.RUNNING else "", now)
+
+
+_NEXT_TOKEN = rows.Kept(F("fencing_token") + 1, output_field=BigIntegerField())
+_ONE_IF_LOST = Case(When(status=TaskStatus.RUNNING, then=1), default=0, output_field=IntegerField())
+_LAPSES = rows.Kept(F("lapses") + _ONE_IF_LOST, output_field=IntegerField())
+_WAS = rows.Kept(F("status"), output_field=CharField())
+_WORKER = rows.Kept(F("worker"), output_field=CharField())
 
 
 @functools.lru_cache(maxsize=8)
@@ -76,7 +113,9 @@ def _best(vendor: str, apart: float, limits: tuple[tuple[str, int], ...]) -> row
         lately = Now() - timedelta(seconds=apart)
         tasks = tasks.exclude(status=TaskStatus.RUNNING, lapses__gte=SUSPECT, lease_until__gt=lately)
     name = User.objects.filter(pk=OuterRef("submitted_by")).values("username")
-    return rows.kept(tasks, submitter=Subquery(name, output_field=CharField()), clock=rows.NOW)
+    return rows.kept(
+        tasks, was=_WAS, lost_worker=_WORKER, submitter=Subquery(name, output_field=CharField()), clock=rows.NOW
+    )
 
 
 def others_wait() -> bool:
@@ -89,8 +128,14 @@ def _any(vendor: str, limits: tuple[tuple[str, int], ...]) -> rows.Query:
     return rows.kept(claimable().order_by())
 
 
+def counts_running() -> bool:
+    """Is there a limit of running tasks? Then a claim is a transaction that counts them, see `has_room`."""
+    return bool(_limits())
+
+
 def has_room(task: AgentTask) -> bool:
-    """May one more task of this agent and of this submitter run? Asked in the transaction that claims it.
+    """May this task, which has been taken, run beside the others of its agent and its submitter? Asked in the
+    transaction that claims it.
 
     It locks what it counts for, so that of two claims at the same moment the second one counts the first.
     """
@@ -98,7 +143,7 @@ def has_room(task: AgentTask) -> bool:
         key = getattr(task, f"{field}_id")
         model = Agent if field == "agent" else User
         model._default_manager.select_for_update(no_key=True).get(pk=key)
-        if _running().filter(**{field: key}).count() >= most:
+        if _running().filter(**{field: key}).count() > most:
             return False
     return True
 

@@ -22,19 +22,20 @@ from django.db.models import BigIntegerField, DateTimeField, ExpressionWrapper, 
 from django.db.models.base import ModelState
 from django.db.models.expressions import BaseExpression, Col, DatabaseDefault
 from django.db.models.functions import Now
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 Row = TypeVar("Row", bound=Model)
 
 
-class Moment(ExpressionWrapper):
-    """A time by the database's clock. Two are the same only if they are one: texts are looked up by it."""
+class Kept(ExpressionWrapper):
+    """An expression that is used again and again. Two are the same only if they are one: texts are looked up by it."""
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
 
-NOW = Moment(Now(), output_field=DateTimeField())
+NOW = Kept(Now(), output_field=DateTimeField())
 """The database's clock, among what an UPDATE gives back."""
 
 
@@ -192,14 +193,48 @@ def _with_inserts(
     return f"WITH found AS ({statement}){news} SELECT found.*, rider.* FROM found LEFT JOIN rider ON true"  # noqa: S608
 
 
+def take(query: "Query", **fields: Any) -> tuple[Any, list[Any]] | None:
+    """Sets fields of the first row that a kept query finds and locks; gives that row as it is then, and what the query
+    says beside it, which is as it was before.
+
+    Expressions may name the row's own fields. Where two statements are needed, the caller has a transaction open.
+    """
+    here = _here()
+    if not takes_several():
+        found = first(query)
+        if found is None:
+            return None
+        row, beside = found
+        now = update(query.model, row.pk, {}, query.names, **fields)
+        return query.model.from_db(DEFAULT_DB_ALIAS, query.names, now or ()), beside
+    names, expressions, parameters = _assigned(here, query.model, fields)
+    return _first(query, _taking(query, _sets(here.vendor, query.model, names, expressions)), parameters)
+
+
+@functools.lru_cache(maxsize=64)
+def _taking(query: "Query", sets: str) -> str:
+    """What was found is put aside first, so that no other row can be found and locked while this one is changed."""
+    table, key = _name(query.model._meta.db_table), _column(query.model, "pk")
+    back = [f"{table}.{_column(query.model, name)}" for name in query.names]
+    back += [f"best.{_name(name)}" for name, _ in query.beside]
+    return (
+        f"WITH best AS MATERIALIZED ({query.text}) UPDATE {table} SET {sets} FROM best "  # noqa: S608
+        f"WHERE {table}.{key} = best.{key} RETURNING {', '.join(back)}"
+    )
+
+
 def first(query: "Query") -> tuple[Any, list[Any]] | None:
     """The first row that a kept query finds, and what it says beside the row's own columns."""
+    return _first(query, query.text, query.parameters)
+
+
+def _first(query: "Query", text: str, parameters: Sequence[Any]) -> tuple[Any, list[Any]] | None:
     here = _here()
-    found = _carried_out(here, query.text, query.parameters)
+    found = _carried_out(here, text, parameters)
     if not found:
         return None
-    own = len(query.names)
-    values = _read(_readers(here.vendor, query.model, (*query.names, *query.beside)), found[0], here)
+    own, beside = len(query.names), tuple(expression for _, expression in query.beside)
+    values = _read(_readers(here.vendor, query.model, (*query.names, *beside)), found[0], here)
     return query.model.from_db(DEFAULT_DB_ALIAS, query.names, values[:own]), values[own:]
 
 
@@ -209,17 +244,30 @@ class Query:
 
     model: type[Model]
     names: tuple[str, ...]
-    beside: tuple[BaseExpression, ...]
+    beside: tuple[tuple[str, BaseExpression], ...]
     text: str
     parameters: tuple[Any, ...]
 
 
 def kept(queryset: QuerySet[Any], **beside: BaseExpression) -> Query:
-    """Puts the text together of what is asked again and again: all columns of the first row, and what is named."""
+    """Puts the text together of what is asked again and again: all columns of the first row, and what is named.
+
+    PostgreSQL gets its values as a part of the text: one that plans it once can then use the indexes of those values.
+    """
     names = tuple(column.attname for column in queryset.model._meta.concrete_fields)
     listed = queryset.annotate(**beside).values_list(*names, *beside)[:1]
-    text, parameters = listed.query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
-    return Query(queryset.model, names, tuple(beside.values()), text, tuple(parameters))
+    with transaction.atomic():  # Only there does Django put a text together that locks.
+        text, parameters = listed.query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+    if takes_several():
+        text, parameters = _filled_in(text, parameters), ()
+    return Query(queryset.model, names, tuple(beside.items()), text, tuple(parameters))
+
+
+def _filled_in(text: str, parameters: Sequence[Any]) -> str:
+    """The text with its values in the places of the placeholders."""
+    first, *others = text.split("%s")
+    values = (sql.quote(value).replace("%", "%%") for value in parameters)
+    return first + "".join(f"{value}{other}" for value, other in zip(values, others, strict=True))
 
 
 def takes_several() -> bool:
@@ -336,6 +384,20 @@ def _setting(
 ) -> tuple[str, list[Any]]:
     """The UPDATE, and its parameters."""
     columns = _columns(model)
+    names, expressions, parameters = _assigned(here, model, fields)
+    parameters.append(key)
+    parameters += [_prepared(columns[name], value, here) for name, value in before.items()]
+    return _update(here.vendor, model, names, expressions, tuple(before), back), parameters
+
+
+Expressions = tuple[tuple[str, BaseExpression], ...]
+
+
+def _assigned(
+    here: BaseDatabaseWrapper, model: type[Model], fields: Mapping[str, Any]
+) -> tuple[tuple[str, ...], Expressions, list[Any]]:
+    """What an UPDATE sets: the names, those that are set to expressions, and the parameters."""
+    columns = _columns(model)
     parameters: list[Any] = []
     expressions: list[tuple[str, BaseExpression]] = []
     for name, value in fields.items():
@@ -347,9 +409,7 @@ def _setting(
             parameters += _compiled(here.vendor, model, value)[1]
         else:
             parameters.append(_prepared(column, value, here))
-    parameters.append(key)
-    parameters += [_prepared(columns[name], value, here) for name, value in before.items()]
-    return _update(here.vendor, model, tuple(fields), tuple(expressions), tuple(before), back), parameters
+    return tuple(fields), tuple(expressions), parameters
 
 
 @functools.lru_cache(maxsize=512)
@@ -357,17 +417,22 @@ def _update(
     vendor: str,
     model: type[Model],
     names: tuple[str, ...],
-    expressions: tuple[tuple[str, BaseExpression], ...],
+    expressions: Expressions,
     before: tuple[str, ...],
     back: tuple[str | BaseExpression, ...],
 ) -> str:
-    said = {name: _compiled(vendor, model, expression)[0] for name, expression in expressions}
-    sets = [f"{_column(model, name)} = {said.get(name, '%s')}" for name in names]
     where = " AND ".join(f"{_column(model, name)} = %s" for name in ("pk", *before))
     read = [
         _compiled(vendor, model, one)[0] if isinstance(one, BaseExpression) else _column(model, one) for one in back
     ]
-    return f"UPDATE {_name(model._meta.db_table)} SET {', '.join(sets)} WHERE {where} RETURNING {', '.join(read)}"  # noqa: S608
+    sets = _sets(vendor, model, names, expressions)
+    return f"UPDATE {_name(model._meta.db_table)} SET {sets} WHERE {where} RETURNING {', '.join(read)}"  # noqa: S608
+
+
+@functools.lru_cache(maxsize=512)
+def _sets(vendor: str, model: type[Model], names: tuple[str, ...], expressions: Expressions) -> str:
+    said = {name: _compiled(vendor, model, expression)[0] for name, expression in expressions}
+    return ", ".join(f"{_column(model, name)} = {said.get(name, '%s')}" for name in names)
 
 
 @functools.lru_cache(maxsize=256)

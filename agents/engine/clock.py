@@ -8,16 +8,16 @@ from django.conf import settings
 from django.db.models import DateTimeField
 from django.db.models.functions import Now
 
-from agents.rows import Moment
+from agents.rows import Kept
 
 LONGEST_WAIT = 300.0
 _jitter = random.SystemRandom()
 
 
 @functools.lru_cache(maxsize=64)
-def in_seconds(seconds: float) -> Moment:
+def in_seconds(seconds: float) -> Kept:
     """So many seconds from now by the database's clock, as an expression."""
-    return Moment(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
+    return Kept(Now() + timedelta(seconds=seconds), output_field=DateTimeField())
 
 
 def lease_seconds() -> float:

@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -145,39 +145,27 @@ _kept_at: float | None = None
 def claim() -> Lease | None:
     """Takes the best runnable task, or None. Two workers never take the same one.
 
-    Nothing else is taken beside a task that may have killed workers.
+    Nothing else is taken beside a task that may have killed workers. That it was claimed is journaled with what is
+    written next.
     """
     asked = time.monotonic()
     with _held_lock:
         in_hand = list(_held.values())
     if any(one.suspect for one in in_hand):
         return None
-    with transaction.atomic():
-        best = queue.best(beside_others=bool(in_hand))
-        if best is None:
+    with nullcontext() if rows.takes_several() and not queue.counts_running() else transaction.atomic():
+        taken = queue.take(WORKER, in_seconds(lease_seconds()), beside_others=bool(in_hand))
+        if taken is None:
             dispatch.nothing_found(asked)
             return None
-        if not queue.has_room(best.task):
+        task = taken.task
+        if not queue.has_room(task):
+            transaction.set_rollback(True)
             return None
-        task = best.task
-        was, lost, suspect = task.status, task.status == TaskStatus.RUNNING, task.lapses >= queue.SUSPECT
-        lost_worker, token = task.worker if lost else None, task.fencing_token + 1
-        with changing_known(
-            task,
-            {"fencing_token": task.fencing_token, "status": task.status},
-            actor=f"worker:{WORKER}",
-            ahead=Ahead(best.now, time.monotonic(), {}),
-            at_once=True,
-            fencing_token=token,
-            lease_until=in_seconds(lease_seconds()),
-            worker=WORKER,
-            status=TaskStatus.RUNNING,
-            wake_at=None,
-            notice="",
-            lapses=task.lapses + int(lost),
-        ) as change:
-            change.event("task.claimed", was=was, token=token, lost=lost_worker)
-    lease = Lease(task.pk, token, asked + lease_seconds(), task, suspect=suspect, ahead=change.ahead)
+        ahead = Ahead(taken.now, time.monotonic(), {})
+        lease = Lease(task.pk, task.fencing_token, asked + lease_seconds(), task, suspect=taken.suspect, ahead=ahead)
+        with lease.change(task, at_once=True, put_off=True) as change:
+            change.event("task.claimed", was=taken.was, token=task.fencing_token, lost=taken.lost_worker or None)
     with _held_lock:
         _held[lease.task_id] = lease
     return lease

@@ -62,7 +62,8 @@ def advance(lease: Lease) -> None:
         story = story_of(lease.claimed)
         speak_of(story.definition, [story.task.inputs, *((one.step.arguments, one.result) for one in story.past)])
         spans.name_agent(story.task)
-        if story.task.fencing_token > 1:  # Before the first claim nobody asked for it.
+        if story.task.fencing_token > 1:  # Before the first claim nobody asked for it, and nobody was lost with it.
+            lease.write_put_off()
             give_up_open_calls(story.task.pk)
         while story.task.status == TaskStatus.RUNNING:
             step(lease, story)

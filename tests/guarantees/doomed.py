@@ -64,13 +64,15 @@ class DoomedWorkers:
         moment: Moment = "before",
         by: Literal["SIGKILL", "SIGSTOP", "CUT"] = "SIGKILL",
         then: Literal["", "SIGKILL"] = "",
+        within: str = "",
         settings: dict[str, Any] | None = None,
         environment: dict[str, str] | None = None,
         **arguments: Any,
     ) -> Life:
         """Lets one process do one thing (see doomed_worker.VERBS), and end before or after its commit number `at`.
 
-        `then` is what happens at the next commit to one that was stopped and is woken.
+        `then` is what happens at the next commit to one that was stopped and is woken. `within` a function of the
+        engine, as `Life.where` names it, only its commits count.
         """
         return self._order(
             verb=verb,
@@ -78,6 +80,7 @@ class DoomedWorkers:
             moment=moment,
             by=by,
             then=then,
+            within=within,
             arguments=arguments,
             settings={**QUICK, **(settings or {})},
             environment=environment or {},

@@ -69,9 +69,10 @@ def engine_functions() -> Iterator[str]:
             yield f"{place.stem}.{frame.f_code.co_name}"
 
 
-def end_at(number: int, moment: str, by: str, then: str, say: int) -> Callable[[], int]:
+def end_at(number: int, moment: str, by: str, then: str, within: str, say: int) -> Callable[[], int]:
     """Arranges what happens to this process at its commit of that number; 0 is never. Gives a counter of commits.
 
+    Where a function of the engine is given, only commits that belong to it count.
     `then` is what happens at the commit after that, to one that was stopped and woken. `say` hears where it ends.
     """
     from django.db import OperationalError
@@ -81,6 +82,9 @@ def end_at(number: int, moment: str, by: str, then: str, say: int) -> Callable[[
     @contextmanager
     def counting(cut: Callable[[], object]) -> Iterator[None]:
         nonlocal commits
+        if within and within not in engine_functions():
+            yield
+            return
         commits += 1
         mine = commits == number
         if mine and moment == BEFORE:
@@ -146,7 +150,7 @@ def live(order: dict[str, Any], say: int) -> None:
     for name, value in order["settings"].items():
         setattr(settings, name, value)
     os.environ.update(order["environment"])
-    commits = end_at(order["at"], order["moment"], order["by"], order["then"], say)
+    commits = end_at(*(order[name] for name in ("at", "moment", "by", "then", "within")), say)
     error = ""
     try:
         VERBS[order["verb"]](**order["arguments"])

@@ -26,12 +26,12 @@ def test_an_idempotent_call_is_repeated_within_its_start(tool: str, manner: str,
     check(task)
 
 
-@pytest.mark.parametrize("at", [4, 5])
+@pytest.mark.parametrize("within", ["calling.call", "settling.record"])
 def test_an_idempotent_call_whose_worker_died_is_repeated_with_its_key(
-    at: int, desk: Desk, doomed_workers: DoomedWorkers
+    within: str, desk: Desk, doomed_workers: DoomedWorkers
 ) -> None:
     task = desk.submit(f"idempotent {subject()}")
-    assert doomed_workers.live(at=at).end == "killed"
+    assert doomed_workers.live(at=1, within=within).end == "killed"
     lapse(task)
     assert desk.settle(task).status == TaskStatus.COMPLETE
     assert len({call.key for call in effects(task)}) == 1
@@ -58,7 +58,7 @@ def test_what_later_attempts_say_of_themselves_says_nothing_of_one_whose_worker_
     later: str, desk: Desk, doomed_workers: DoomedWorkers
 ) -> None:
     task = desk.submit(f"idempotent {subject()} then_{later}")
-    assert doomed_workers.live(at=5).end == "killed"
+    assert doomed_workers.live(at=1, within="settling.record").end == "killed"
     assert len(effects(task)) == 1
     lapse(task)
     desk.settle(task)
@@ -70,7 +70,7 @@ def test_a_denial_after_a_worker_died_in_a_call_does_not_call_it_failed(
     desk: Desk, doomed_workers: DoomedWorkers
 ) -> None:
     task = desk.submit(f"idempotent {subject()}")
-    assert doomed_workers.live(at=5).end == "killed"
+    assert doomed_workers.live(at=1, within="settling.record").end == "killed"
     desk.engage("Stop.")
     lapse(task)
     desk.settle(task)

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from agents import kill_switches, services
 from agents.engine import leases, loop
-from agents.engine.story import read_story
+from agents.engine.story import Story, story_of
 from agents.errors import LeaseLost, Refused
 from agents.models import Action, AgentTask, KillSwitch, Step, TaskEvent
 from agents.states import FINAL, TaskStatus
@@ -57,10 +57,10 @@ class Desktop(RuleBasedStateMachine):
         super().__init__()
         self.tasks: list[AgentTask] = []
         self.ended: dict[int, dict[str, Any]] = {}
-        self.held: list[leases.Lease] = []
+        self.held: list[tuple[leases.Lease, Story]] = []
 
     def teardown(self) -> None:
-        for lease in self.held:
+        for lease, _ in self.held:
             leases.let_go(lease)
         _clear()
 
@@ -98,15 +98,15 @@ class Desktop(RuleBasedStateMachine):
     @rule(turns=st.integers(1, 3))
     def work_a_little_and_fall_asleep(self, turns: int) -> None:
         if lease := leases.claim():
-            self.held.append(lease)
-            self._turns(lease, turns)
+            self.held.append((lease, story_of(lease.claimed)))
+            self._turns(*self.held[-1], turns)
 
     @precondition(lambda self: self.held)
     @rule(turns=st.integers(1, 3), which=st.integers(0, 5), late=st.booleans())
     def wake_a_sleeping_worker(self, turns: int, which: int, late: bool) -> None:
         if late:
             self.leases_run_out()
-        self._turns(self.held[which % len(self.held)], turns)
+        self._turns(*self.held[which % len(self.held)], turns)
 
     @precondition(lambda self: self._some(status=TaskStatus.RUNNING))
     @rule()
@@ -205,13 +205,11 @@ class Desktop(RuleBasedStateMachine):
     def _person(self, who: str) -> User:
         return getattr(self.desk, who)
 
-    def _turns(self, lease: leases.Lease, turns: int) -> None:
+    def _turns(self, lease: leases.Lease, story: Story, turns: int) -> None:
         with suppress(LeaseLost):
             for _ in range(turns):
-                story = read_story(lease.task_id, lease.condition)
-                if story is None:
-                    return
-                loop.step(lease, story)
+                if story.task.status == TaskStatus.RUNNING:
+                    loop.step(lease, story)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from agents.engine.leases import Lease, claim, let_go
 from agents.engine.loop import step, work_once
-from agents.engine.story import read_story
+from agents.engine.story import story_of
 from agents.models import AgentTask
 from agents.states import TaskStatus
 from tests.desk.driving import PATIENCE
@@ -45,11 +45,11 @@ class Slow:
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
-        self._story = read_story(lease.task_id, lease.condition)
+        self._story = story_of(lease.claimed)
 
     def turns(self, number: int) -> None:
         for _ in range(number):
-            if self._story is None or self._story.task.status != TaskStatus.RUNNING:
+            if self._story.task.status != TaskStatus.RUNNING:
                 return
             step(self.lease, self._story)
 
