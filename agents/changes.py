@@ -100,6 +100,8 @@ class Change:
         """Is it left to whoever opened it to write it, by `write_put_off`?"""
         self.opened = ExitStack()
         """The transaction, where there is one."""
+        self.aside: rows.Aside | None = None
+        """What else there is to be written with it."""
         self._fields: dict[str, Any] = {}
         self._events: list[tuple[TaskEvent, dict[str, Any]]] = []
 
@@ -280,9 +282,10 @@ class Change:
             self.write_rows()
         if "current_action" in self._fields:
             self.set(current_action=self.task.current_action)
+        aside = self.aside if rider is None else rider.aside
         if self.at_once is None:
-            self._write({}, {})
-        elif not self._write(self.at_once.before, self.at_once.touch, rider):
+            self._write({}, {}, aside)
+        elif not self._write(self.at_once.before, self.at_once.touch, aside, rider):
             self.lock()  # Others added to the journal. Or the lease is lost, which this says.
             self._write({}, {})
 
@@ -291,7 +294,13 @@ class Change:
         with self.opened:
             self.write(rider)
 
-    def _write(self, before: dict[str, Any], touch: dict[str, Any], rider: rows.Rider | None = None) -> bool:
+    def _write(
+        self,
+        before: dict[str, Any],
+        touch: dict[str, Any],
+        aside: rows.Aside | None = None,
+        rider: rows.Rider | None = None,
+    ) -> bool:
         """Writes all that is new, if the task is as it was `before`; says whether it was."""
         for event, data in self._events:
             event.data = storable({key: getattr(value, "pk", value) for key, value in data.items()})
@@ -301,13 +310,15 @@ class Change:
         fields = touch | self._fields
         kinds = (_new(self.steps), _new(self.actions), events)
         if not (rows.takes_several() and fields):
+            if aside is not None:
+                rows.carry_out_aside(aside)
             for kind in kinds:
                 rows.insert(kind)
             if fields:
                 rows.update(AgentTask, self.task.pk, before, **fields)
             return True
         back: tuple[Any, ...] = (rows.NOW, "lease_until", *(rows.next_key(model) for model in _WITH_KEYS))
-        found = rows.write(kinds, AgentTask, self.task.pk, before, back, rider, **fields)
+        found = rows.write(kinds, AgentTask, self.task.pk, before, back, rider, aside, **fields)
         if found is None:
             return False
         for name, value in (touch | {"lease_until": found[1]}).items():

@@ -48,13 +48,30 @@ class Statement:
 
 
 @dataclass(frozen=True)
+class Aside:
+    """An UPDATE of another row by its key, that goes with a change and is carried out whatever becomes of the change:
+    sets `fields` of a row that still is as it was `before`; `then`, if it was, this other row changes, too.
+    """
+
+    model: type[Model]
+    key: int
+    before: Mapping[str, Any]
+    fields: Mapping[str, Any]
+    then: Statement | None
+
+
+@dataclass(frozen=True)
 class Rider:
     """A new row that goes with a change of other rows, in one statement: inserted where the change takes place, and
     where `after`, which is carried out with it, finds its row, too.
+
+    With an `aside`, which `after` may ask about, `after` does for its row what the aside's own statement would do; that
+    one is carried out only where `after` finds none.
     """
 
     after: Statement
     row: Model
+    aside: Aside | None = None
 
 
 def new(model: type[Row], /, **columns: Any) -> Row:
@@ -151,23 +168,31 @@ def write(
     before: Mapping[str, Any],
     back: Sequence[str | BaseExpression] = (),
     rider: Rider | None = None,
+    aside: Aside | None = None,
     **fields: Any,
 ) -> tuple[Any, ...] | None:
     """Sets fields of the row with this key as `update` does, and inserts rows of several kinds with it, or neither.
 
     One statement, for a database that takes several changes as one (see `takes_several`). The new rows have their keys
     already (see `next_key`), or nobody asks for them; where several are of one kind, no value of theirs is None. The
-    row of a `rider` tells whether it was inserted, too (see `is_written`).
+    row of a `rider` tells whether it was inserted, too (see `is_written`). An `aside` is carried out in any case.
     """
     here, back, kinds = _here(), tuple(back) or ("pk",), [rows for rows in inserts if rows]
-    statement, parameters = _setting(here, model, key, fields, before, back)
+    first, parameters = "", list[Any]()
+    if aside is not None:
+        first, parameters = _setting(here, aside.model, aside.key, aside.fields, aside.before, ("pk",))
+    statement, given = _setting(here, model, key, fields, before, back)
+    parameters += given
     shapes = tuple((_shape(rows[0]), len(rows)) for rows in kinds)
     for rows, (shape, _) in zip(kinds, shapes, strict=True):
         parameters += _values(rows, shape, here)
     riding = None if rider is None else _shape(rider.row)
     if rider is not None and riding is not None:
         parameters += [*rider.after.parameters, *_values([rider.row], riding, here)]
-    text = _with_inserts(statement, shapes, rider and rider.after.text, riding)
+    then = aside.then if aside else None
+    if then is not None:
+        parameters += then.parameters
+    text = _together(first, statement, shapes, rider and rider.after.text, riding, then and then.text)
     found = _carried_out(here, text, parameters)
     if not found:
         return None
@@ -180,17 +205,32 @@ def write(
 
 
 @functools.lru_cache(maxsize=256)
-def _with_inserts(
-    statement: str, shapes: "tuple[tuple[_Shape, int], ...]", first: str | None, riding: "_Shape | None"
+def _together(
+    aside: str,
+    statement: str,
+    shapes: "tuple[tuple[_Shape, int], ...]",
+    first: str | None,
+    riding: "_Shape | None",
+    then: str | None,
 ) -> str:
-    news = "".join(
-        f", new{number} AS ({_inserting(shape, count, 'found')})" for number, (shape, count) in enumerate(shapes)
-    )
-    if riding is None:
-        return f"WITH found AS ({statement}){news} TABLE found"
-    news += f", first AS ({first} AND EXISTS (SELECT FROM found) RETURNING 1)"
-    news += f", rider AS ({_inserting(riding, 1, 'first')} RETURNING {riding.said})"
-    return f"WITH found AS ({statement}){news} SELECT found.*, rider.* FROM found LEFT JOIN rider ON true"  # noqa: S608
+    """One statement out of all that. No part sees what another one changes, and no row is changed by two of them."""
+    parts = [f"aside AS ({aside})"] if aside else []
+    parts.append(f"found AS ({statement})")
+    parts += [f"new{number} AS ({_inserting(shape, count, 'found')})" for number, (shape, count) in enumerate(shapes)]
+    asked, otherwise = "TABLE found", ""
+    if riding is not None:
+        parts.append(f"first AS ({first} AND EXISTS (SELECT FROM found) RETURNING 1)")
+        parts.append(f"rider AS ({_inserting(riding, 1, 'first')} RETURNING {riding.said})")
+        asked = "SELECT found.*, rider.* FROM found LEFT JOIN rider ON true"
+        otherwise = " AND NOT EXISTS (SELECT FROM first)"
+    if then is not None:
+        parts.append(f"other AS ({then} AND EXISTS (SELECT FROM aside){otherwise})")
+    return f"WITH {', '.join(parts)} {asked}"
+
+
+def carry_out_aside(aside: Aside) -> bool:
+    """Carries it out by itself; says whether it found its row."""
+    return update(aside.model, aside.key, aside.before, then=aside.then, **aside.fields) is not None
 
 
 def take(query: "Query", **fields: Any) -> tuple[Any, list[Any]] | None:

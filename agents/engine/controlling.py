@@ -32,7 +32,7 @@ TOLD = {"finish": "result", "ask": "question"}
 
 
 def control(lease: Lease, story: Story, next_: Next) -> None:
-    """Records a control call and what follows from it."""
+    """Records a control call and what follows from it: with the next model call, where the task goes on."""
     proposal = next_.proposal
     facts = story.facts() if proposal.name == "propose_plan" else None
     if facts and (stop := story.stopped_by(facts)):
@@ -40,7 +40,7 @@ def control(lease: Lease, story: Story, next_: Next) -> None:
             pause(change, stop)
         return
     verdict = _judge(story, proposal, facts)
-    with story.change(lease, at_once=True) as change:
+    with story.change(lease, at_once=True, put_off=True) as change:
         step = change.add_step(
             kind=KINDS[proposal.name],
             name=proposal.name,

@@ -34,6 +34,10 @@ WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 """This process's random identity."""
 
 
+LONG = 1.0
+"""Seconds after which what was put aside is written by itself."""
+
+
 @dataclass
 class Lease:
     """The right to record steps of one task, for as long as nobody claimed it after us."""
@@ -53,6 +57,10 @@ class Lease:
     """What the last change got for the next one."""
     put_off: Change | None = field(default=None, repr=False)
     """A change that goes with whatever is written next, and before anything is waited for."""
+    aside: rows.Aside | None = field(default=None, repr=False)
+    """What belongs to no change, and is written with the next one, or by the sweeper where that is long in coming.
+    It is kept until that is known to have happened: its own condition lets it happen once."""
+    _aside_since: float = 0.0
 
     @property
     def condition(self) -> Q:
@@ -107,11 +115,12 @@ class Lease:
                 lease_until=in_seconds(lease_seconds()),
             ) as change,
         ):
+            change.aside = self.aside
             yield change
         if change.is_put_off:
             self.put_off = change
         else:
-            self.good_until, self.ahead = asked + lease_seconds(), change.ahead
+            self.good_until, self.ahead, self.aside = asked + lease_seconds(), change.ahead, None
 
     def write_put_off(self, rider: rows.Rider | None = None) -> bool:
         """Writes the change that was put off, if there is one. False where others changed the task meanwhile: then it
@@ -123,8 +132,21 @@ class Lease:
         asked = time.monotonic()
         with _or_lost():
             change.write_put_off(rider)
-        self.good_until, self.ahead = asked + lease_seconds(), change.ahead
+        self.good_until, self.ahead, self.aside = asked + lease_seconds(), change.ahead, None
         return change.at_once is not None
+
+    def put_aside(self, aside: rows.Aside) -> None:
+        """Has it written with the next change."""
+        self.aside, self._aside_since = aside, time.monotonic()
+
+    def write_aside(self, waited: float = 0.0) -> None:
+        """Writes by itself what was put aside so many seconds ago."""
+        aside = self.aside
+        if aside is None or time.monotonic() < self._aside_since + waited:
+            return
+        rows.carry_out_aside(aside)
+        if self.aside is aside:  # The sweeper is another thread.
+            self.aside = None
 
 
 @contextmanager
@@ -221,6 +243,14 @@ def keep() -> None:
     asked = time.monotonic()
     renew()
     _kept_at = asked
+
+
+def write_asides() -> None:
+    """Writes what the tasks of this process put aside and what no change has come for yet: their tools take long."""
+    with _held_lock:
+        in_hand = list(_held.values())
+    for lease in in_hand:
+        lease.write_aside(waited=LONG)
 
 
 def renew() -> None:

@@ -76,12 +76,14 @@ class Sweeper:
             connection.close()
 
     def sweep(self) -> None:
-        """Ends the leases of the dead, and lets idle slots look for tasks, as many as no busy one is about to take.
+        """Ends the leases of the dead, writes what tasks put aside, and lets idle slots look for tasks, as many as no
+        busy one is about to take.
 
         No broker is needed for that: where it is away, this is how tasks are found.
         """
         self._life.sweep()
         leases.give_back()
+        leases.write_asides()
         busy = dispatch.busy()
         idle, about_to = self.slots - busy, max(busy - leases.held(), 0)
         if idle <= 0 or drain.draining():

@@ -1,7 +1,8 @@
 """Who writes down what models are asked? One row for each call, before it is made; settled after it.
 
 Opening a call is one transaction: the budgets, the provider's pace and the row together, or nothing of them. Settling
-is another one. Between them there is no transaction and no connection.
+is another one, or part of the one that records what was answered. Between them there is no transaction and no
+connection.
 """
 
 import json
@@ -70,11 +71,17 @@ class Ledger:
         return leases.waiting()
 
     def settled(self, call: OpenCall, settlement: Settlement) -> None:
-        """After a call, however it ended. A call that was given up meanwhile stays at its reservation."""
+        """After a call, however it ended. A call that was given up meanwhile stays at its reservation.
+
+        An answer is written with what becomes of it, where no budget waits for what it came to.
+        """
         spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
+        settled, now = _settled(call, settlement)
+        if self.lease is not None and settlement.answered and not call.budgets and rows.takes_several():
+            self.lease.put_aside(settled)
+            return
         with _together(call.budgets):
-            now = _settle(call, settlement)
-            if now is None:
+            if not rows.carry_out_aside(settled):
                 log.warning("model.settled_late", call=call.row.pk, model=call.row.model)
                 return
             for budget in call.budgets:
@@ -103,6 +110,8 @@ class Ledger:
             )
         estimated = pacing.estimate(opening.input_tokens_at_most)
         provider = opening.model.partition(":")[0]
+        if self.lease is not None and (against or self.lease.put_off is None):
+            self.lease.write_aside()
         if self.lease is not None and against and not self.lease.write_put_off():
             raise Moved()
         try:
@@ -175,8 +184,8 @@ def kept_answer(text: str) -> str:
     return ""
 
 
-def _settle(call: OpenCall, settlement: Settlement) -> Amount | None:
-    """Writes what the call came to; None when it was given up before."""
+def _settled(call: OpenCall, settlement: Settlement) -> tuple[rows.Aside, Amount]:
+    """What is to be written of the call, unless it was given up before; and what it came to."""
     usage, row = settlement.usage, call.row
     fields: dict[str, Any] = {
         "status": Status.ANSWERED if settlement.answered else Status.FAILED,
@@ -194,8 +203,7 @@ def _settle(call: OpenCall, settlement: Settlement) -> Amount | None:
         fields |= _used(usage) | {"cost": cost, "at_most": False, "prices": _written(prices)}
     # Budgets are changed before the provider's row, as when a call is opened: in two orders, two would lock each other.
     then = None if call.budgets else _leaving(call, now)
-    written = rows.update(ModelCall, row.pk, {"status": Status.OPEN}, then=then, **fields)
-    return None if written is None else now
+    return rows.Aside(ModelCall, row.pk, {"status": Status.OPEN}, fields, then), now
 
 
 def _leaving(call: OpenCall, now: Amount) -> rows.Statement:

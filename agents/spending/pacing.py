@@ -44,13 +44,16 @@ def pace_of(provider: str) -> Pace:
     return Pace(*settings.COUNTERSIGN_PROVIDER_LIMITS.get(provider, ()))
 
 
-_ENTER = """
+_TAKE = """
     UPDATE agents_providertraffic
-       SET in_flight = in_flight + 1,
+       SET in_flight = {taken},
            requests_until = CASE WHEN requests_until < %s THEN %s ELSE requests_until END + %s,
-           tokens_until = CASE WHEN tokens_until < %s THEN %s ELSE tokens_until END + %s
-     WHERE provider = %s AND in_flight < %s AND requests_until <= %s AND tokens_until <= %s
+           tokens_until = CASE WHEN tokens_until + %s < %s THEN %s ELSE tokens_until + %s END + %s
+     WHERE provider = %s AND in_flight {room} %s AND requests_until <= %s AND tokens_until + %s <= %s
 """
+_ENTER = _TAKE.format(taken="in_flight + 1", room="<")
+_PASS_ON = _TAKE.format(taken="GREATEST(in_flight, 1)", room="<=") + " AND EXISTS (SELECT FROM aside)"
+"""A call that is over, and that nobody gave up, leaves its place to the next one of its task."""
 _LEAVE = """
     UPDATE agents_providertraffic
        SET in_flight = in_flight - 1, tokens_until = tokens_until + %s
@@ -68,9 +71,10 @@ def enter(provider: str, tokens: int, call: ModelCall, lease: Lease | None = Non
     task is not what its holder knew.
     """
     now = time.time()
-    entering = _entering(provider, tokens, now)
+    entering = _entering(_ENTER, provider, tokens, now)
     if lease is not None and lease.put_off is not None:
-        if not lease.write_put_off(rows.Rider(entering, call)):
+        rider = _passed_on(provider, tokens, now, call, lease.aside) or rows.Rider(entering, call)
+        if not lease.write_put_off(rider):
             raise Moved()
         if rows.is_written(call):
             return
@@ -86,17 +90,30 @@ def leaving(provider: str, estimated: int, used: int) -> rows.Statement:
     return rows.Statement(_LEAVE, (float(pace_of(provider).of_tokens(used - estimated)), provider))
 
 
-def _entering(provider: str, tokens: int, now: float) -> rows.Statement:
+def _passed_on(provider: str, tokens: int, now: float, call: ModelCall, over: rows.Aside | None) -> rows.Rider | None:
+    """The call takes the place of one that is over and was put aside. Of another provider, that is written by itself:
+    two that are left and entered crosswise would lock each other.
+    """
+    if over is None:
+        return None
+    correction, left = over.then.parameters if over.then else (0.0, "")
+    if left != provider:
+        rows.carry_out_aside(over)
+        return None
+    return rows.Rider(_entering(_PASS_ON, provider, tokens, now, correction), call, over)
+
+
+def _entering(text: str, provider: str, tokens: int, now: float, correction: float = 0.0) -> rows.Statement:
     pace = pace_of(provider)
     return rows.Statement(
-        _ENTER,
+        text,
         (
             *(now, now, pace.of_request),
-            *(now, now, pace.of_tokens(tokens)),
+            *(correction, now, now, correction, pace.of_tokens(tokens)),
             provider,
             pace.in_flight or _ANY,
             now + max(BURST - pace.of_request, 0.0) if pace.requests else _ANY,
-            now + BURST if pace.tokens else _ANY,
+            *(correction, now + BURST if pace.tokens else _ANY),
         ),
     )
 

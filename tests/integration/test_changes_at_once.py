@@ -1,5 +1,6 @@
 """What the holder of a lease writes by one statement is proved, chained and undone like any other change."""
 
+import time
 from datetime import date
 from typing import Any
 
@@ -14,15 +15,16 @@ from agents.changes import Parking, changing
 from agents.engine import acting, leases
 from agents.engine.leases import Lease
 from agents.engine.loop import step, work_once
-from agents.engine.story import Story, read_story
+from agents.engine.story import Story, story_of
+from agents.engine.sweeper import Sweeper
 from agents.engine.watching import watch
 from agents.errors import LeaseLost
 from agents.guard.screening import Screened
-from agents.llm.asking import Opening
+from agents.llm.asking import Opening, Settlement, Usage
 from agents.models import AgentTask, ModelCall, ProviderTraffic
 from agents.spending import pacing
 from agents.spending.errors import Moved, NotYet
-from agents.spending.ledger import Ledger
+from agents.spending.ledger import Ledger, give_up_open_calls
 from agents.states import ParkedFor, StepKind, StepStatus, TaskStatus
 from review.audit import compare
 from tests.desk.driving import Desk, kinds, subject
@@ -32,13 +34,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def at_work(desk: Desk) -> tuple[Lease, Story]:
-    """A task after its first step, in the hands of this process."""
-    task = desk.submit(f"in turn {subject()}")
+    """A task after its first step, which is written, in the hands of this process."""
+    desk.submit(f"in turn {subject()}")
     lease = leases.claim()
     assert lease is not None
-    story = read_story(task.pk, lease.condition)
-    assert story is not None
+    story = story_of(lease.claimed)
     step(lease, story)
+    lease.write_put_off()
     return lease, story
 
 
@@ -263,6 +265,163 @@ def test_a_read_is_written_though_what_comes_next_fails_in_a_way_that_nobody_for
     monkeypatch.setattr(acting, "_read", read_and_fail)
     assert work_once()
     assert task.steps.filter(kind=StepKind.TOOL, status=StepStatus.DONE).count() == 1
+
+
+def test_that_a_task_was_claimed_is_written_with_what_comes_next(desk: Desk) -> None:
+    task = desk.submit(f"in turn {subject()}")
+    ProviderTraffic.objects.create(provider="other")
+    with CaptureQueriesContext(connection) as queries:
+        lease = leases.claim()
+        assert lease is not None
+        pacing.enter("other", 10, a_call(task), lease)
+    if connection.vendor == "postgresql":
+        assert len(queries) == 2
+    assert (kinds(task)[-1], traffic()) == ("task.claimed", 1)
+    story = story_of(lease.claimed)
+    step(lease, story)
+    step(lease, story)
+    intact(task)
+
+
+def answered(lease: Lease, story: Story) -> ModelCall:
+    """A call of another provider's model that has been answered, as its ledger leaves it."""
+    ledger = Ledger(story.task, "acting", 3, lease)
+    call = ledger.opened(Opening("other:model", 1, 30, 10, {}))
+    ledger.settled(call, Settlement(Usage(20, output_tokens=5), None, "", True, 0.5, "Hello"))
+    return call.row
+
+
+def is_settled(call: ModelCall) -> bool:
+    call.refresh_from_db()
+    return (call.status, call.output_tokens, call.answer) == (ModelCall.Status.ANSWERED, 5, "Hello")
+
+
+def test_an_answer_is_settled_by_the_statement_that_opens_the_next_model_call(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other", in_flight=3)
+    first, second = answered(lease, story), a_call(story.task)
+    with CaptureQueriesContext(connection) as queries:
+        read_something(lease, story)
+        pacing.enter("other", 10, second, lease)
+    if connection.vendor == "postgresql":
+        assert len(queries) == 1
+    assert is_settled(first)
+    assert (kinds(story.task)[-1], traffic(), second.pk is not None) == ("note.mine", 4, True)
+    step(lease, story)
+    intact(story.task)
+
+
+def test_the_tokens_of_an_answer_are_corrected_before_the_next_call_is_counted(desk: Desk, settings: Any) -> None:
+    settings.COUNTERSIGN_PROVIDER_LIMITS = {"other": (0, 0, 700)}
+    lease, story = at_work(desk)
+    until = time.time() + 8
+    ProviderTraffic.objects.create(provider="other", tokens_until=until - 1)
+    answered(lease, story)
+    read_something(lease, story)
+    pacing.enter("other", 30, a_call(story.task), lease)
+    # 10 tokens were estimated of the first, 25 came of it; a token takes a tenth of a second.
+    assert ProviderTraffic.objects.get(provider="other").tokens_until == pytest.approx(until - 1 + 2.5 + 3)
+
+
+def test_an_answer_is_settled_and_leaves_where_there_is_no_room_any_more(desk: Desk, settings: Any) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other", in_flight=3)
+    first = answered(lease, story)
+    read_something(lease, story)
+    settings.COUNTERSIGN_PROVIDER_LIMITS = {"other": (3, 0, 0)}
+    with pytest.raises(NotYet):
+        pacing.enter("other", 10, a_call(story.task), lease)
+    assert is_settled(first)
+    assert (kinds(story.task)[-1], traffic(), ModelCall.objects.filter(model="other:model").count()) == (
+        "note.mine",
+        3,
+        1,
+    )
+
+
+def test_an_answer_is_settled_and_leaves_where_somebody_changed_the_task(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    first = answered(lease, story)
+    read_something(lease, story)
+    if lease.put_off is None:
+        pytest.skip("This database takes one change at a time, so that nothing is put off.")
+    somebody_writes(story.task)
+    with pytest.raises(Moved):
+        pacing.enter("other", 10, a_call(story.task), lease)
+    assert is_settled(first)
+    assert (kinds(story.task)[-2:], traffic()) == (["note.by_somebody", "note.mine"], 0)
+    intact(story.task)
+
+
+def test_a_call_that_somebody_gave_up_has_no_place_to_leave_to_the_next_one(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    first, second = answered(lease, story), a_call(story.task)
+    given_up = give_up_open_calls(story.task.pk)
+    read_something(lease, story)
+    pacing.enter("other", 10, second, lease)
+    first.refresh_from_db()
+    assert first.status == (ModelCall.Status.LOST if given_up else ModelCall.Status.ANSWERED)
+    assert (traffic(), second.pk is not None) == (1, True)
+
+
+def test_an_answer_of_another_provider_is_settled_before_the_next_call(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    ProviderTraffic.objects.create(provider="third", in_flight=1)
+    first = answered(lease, story)
+    read_something(lease, story)
+    pacing.enter("third", 10, a_call(story.task), lease)
+    assert is_settled(first)
+    assert (traffic(), ProviderTraffic.objects.get(provider="third").in_flight) == (0, 2)
+
+
+def test_an_answer_is_settled_with_whatever_is_recorded_next(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    first = answered(lease, story)
+    with story.change(lease) as change:
+        change.park(Parking(ParkedFor.ESCALATION, [{"code": "test", "message": "Look.", "rule": "review"}]))
+    assert is_settled(first)
+    assert traffic() == 0
+    intact(story.task)
+
+
+def test_a_change_that_is_undone_leaves_an_answer_to_the_next_one(desk: Desk) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    first = answered(lease, story)
+
+    def fails() -> None:
+        with story.change(lease) as change:
+            change.event("note.mine")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails()
+    step(lease, story)
+    lease.write_put_off()
+    assert is_settled(first)
+    assert traffic() == 0
+
+
+def test_an_answer_is_settled_by_the_sweeper_where_a_tool_takes_long(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    first = answered(lease, story)
+    with lease.waiting(10.0):
+        if connection.vendor == "postgresql":
+            Sweeper(1, lambda _: None).sweep()
+            assert not is_settled(first), "it is not long yet"
+        monkeypatch.setattr(leases, "LONG", 0.0)
+        Sweeper(1, lambda _: None).sweep()
+        assert is_settled(first)
+        assert traffic() == 0
+    step(lease, story)
+    intact(story.task)
 
 
 def test_who_listens_to_statements_hears_them_as_django_writes_them(desk: Desk) -> None:
