@@ -24,6 +24,7 @@ class Sweeping(bootsteps.StartStopStep):
         # Celery needs this module before Django's apps are loaded.
         from agents.engine import dispatch, turns
         from agents.engine.sweeper import Sweeper
+        from agents.llm import providers
 
         def start(run: Callable[[], None]) -> None:
             worker.pool.apply_async(run, callback=lambda _: None)  # Celery calls one back in any case.
@@ -31,6 +32,7 @@ class Sweeping(bootsteps.StartStopStep):
         by_threads = isinstance(worker.pool, ThreadPool)
         if by_threads:
             task_received.connect(dispatch.receive)
+        providers.load(os.environ)
         turns.switch_seldom()
         worker.sweeper = Sweeper(worker.concurrency, start, alone=by_threads)
         return worker.sweeper

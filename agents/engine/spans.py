@@ -26,6 +26,9 @@ _NONE = NoOpSpan()
 @contextmanager
 def slice_of(task_id: int) -> Iterator[None]:
     """One slice of a task: a trace of its own, and every error in it carries the task's number."""
+    if not sentry_sdk.is_initialized():
+        yield
+        return
     with sentry_sdk.isolation_scope() as scope:
         scope.set_tag("task_id", str(task_id))
         with sentry_sdk.start_transaction(op=OP.GEN_AI_INVOKE_AGENT, name="invoke_agent") as span:
@@ -36,6 +39,8 @@ def slice_of(task_id: int) -> Iterator[None]:
 
 def name_agent(task: AgentTask) -> None:
     """Says which agent the slice belongs to, as soon as that is known."""
+    if not sentry_sdk.is_initialized():
+        return
     transaction = sentry_sdk.get_current_scope().transaction
     if transaction is not None and transaction.sampled:
         transaction.name = f"invoke_agent {task.agent.name}"

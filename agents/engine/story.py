@@ -28,7 +28,7 @@ from agents.llm.base import (
 from agents.models import Action, AgentTask, Step
 from agents.policy import Denial, Facts, stopped_now
 from agents.states import ActionStatus, StepKind, StepStatus
-from tools.registry import Effect, registry
+from tools.registry import Effect, Tool, registry
 
 
 @dataclass
@@ -259,8 +259,7 @@ class Story:
     @functools.cached_property
     def _offers(self) -> tuple[ToolOffer, ...]:
         tools = (registry.get(name) for name in self.definition.tools if name in registry)
-        own = (ToolOffer(one.name, one.description, one.input_schema) for one in tools)
-        return (*own, *control_offers(self.definition))
+        return (*map(_offer, tools), *control_offers(self.definition))
 
     def request(self) -> ProposalRequest:
         """The proposer's request, built from the explicit state alone."""
@@ -296,6 +295,11 @@ def story_of(task: AgentTask) -> Story:
         if action.pk == task.current_action_id:
             task.current_action = action
     return Story(task, task.version.read(), list(past.values()))
+
+
+@functools.lru_cache(maxsize=256)
+def _offer(tool: Tool) -> ToolOffer:
+    return ToolOffer(tool.name, tool.description, tool.input_schema)
 
 
 def _take(said: list[dict[str, Any]], before_step: int) -> list[dict[str, Any]]:

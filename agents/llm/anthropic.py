@@ -5,9 +5,7 @@ https://platform.claude.com/docs/en/api/messages, read with the SDK's own types.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, cast
-
-import anthropic
+from typing import TYPE_CHECKING, Any, cast
 
 from agents.llm import strict
 from agents.llm.abilities import Abilities
@@ -16,6 +14,9 @@ from agents.llm.envelope import Offered
 from agents.llm.failures import Kind, NoAnswer
 from agents.llm.messages import Called, Conversation, Entry, Misspoken
 from agents.llm.reading import count, members, text_of, whole
+
+if TYPE_CHECKING:
+    import anthropic
 
 CACHED = {"type": "ephemeral"}
 """A breakpoint: what stands before it is written to the cache, and read from there by the next turn."""
@@ -31,7 +32,7 @@ _STOPS = {
 class Messages:
     """The Messages API by one client, for one model."""
 
-    client: anthropic.Anthropic
+    client: "anthropic.Anthropic"
     model: str
     dialect: strict.Dialect = strict.ANTHROPIC
 

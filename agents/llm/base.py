@@ -204,27 +204,10 @@ PLAN_SCHEMA: dict[str, JSON] = {
 
 def control_offers(definition: AgentDefinition) -> tuple[ToolOffer, ...]:
     """The four control tools of an agent, in their fixed order; `finish` takes what its result schema says."""
-    result = definition.result_schema or {
-        "type": "string",
-        "minLength": 1,
-        "description": "The answer to the goal, for the person who set it.",
-    }
-    return (
-        ToolOffer(
-            "propose_plan", "Propose the steps that reach the goal, or a new plan for what is left.", PLAN_SCHEMA
-        ),
-        ToolOffer("finish", "End the task: the goal is reached, and this is the result.", _one("result", result)),
-        ToolOffer(
-            "ask",
-            "Ask the person who set the goal for something that is missing. The task waits for the answer.",
-            _one("question", {"type": "string", "minLength": 1, "maxLength": 2000}),
-        ),
-        ToolOffer(
-            "escalate",
-            "Hand the task to a person, because it can't or should not be decided here.",
-            _one("reason", {"type": "string", "minLength": 1, "maxLength": 4000}),
-        ),
-    )
+    plan, finish, ask, escalate = _CONTROL_OFFERS
+    if definition.result_schema:
+        finish = ToolOffer(finish.name, finish.description, _one("result", definition.result_schema))
+    return plan, finish, ask, escalate
 
 
 def question(asker: AgentDefinition, text: str, answer: ToolOffer) -> ProposalRequest:
@@ -349,6 +332,30 @@ def is_confidence(value: object) -> bool:
 
 def _one(name: str, schema: dict[str, JSON]) -> dict[str, JSON]:
     return {"type": "object", "required": [name], "additionalProperties": False, "properties": {name: schema}}
+
+
+_CONTROL_OFFERS = (
+    ToolOffer("propose_plan", "Propose the steps that reach the goal, or a new plan for what is left.", PLAN_SCHEMA),
+    ToolOffer(
+        "finish",
+        "End the task: the goal is reached, and this is the result.",
+        _one(
+            "result",
+            {"type": "string", "minLength": 1, "description": "The answer to the goal, for the person who set it."},
+        ),
+    ),
+    ToolOffer(
+        "ask",
+        "Ask the person who set the goal for something that is missing. The task waits for the answer.",
+        _one("question", {"type": "string", "minLength": 1, "maxLength": 2000}),
+    ),
+    ToolOffer(
+        "escalate",
+        "Hand the task to a person, because it can't or should not be decided here.",
+        _one("reason", {"type": "string", "minLength": 1, "maxLength": 4000}),
+    ),
+)
+"""Shared by all tasks: each offer keeps its schema's text."""
 
 
 def _kind(value: object) -> str:

@@ -7,15 +7,14 @@ import email.utils
 import json
 import math
 import re
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import anthropic
 import httpx2
-import openai
 
 from agents.llm.base import NoProposal, Unavailable
 
@@ -116,19 +115,19 @@ _SENTENCES = {
 }
 
 
-def read_error(error: Exception, model: str) -> Failure | None:
+def read_error(error: Any, model: str) -> Failure | None:
     """The failure that an exception of an SDK, or of what lies below it, stands for; None for any other exception."""
+    if _of_sdk(error, "APIStatusError"):
+        return of_status(model, error.status_code, error.response.headers, _said(error))
+    if _of_sdk(error, "APITimeoutError") or isinstance(error, httpx2.TimeoutException):
+        return failure(Kind.TIMED_OUT, model, unbilled=_never_sent(error))
+    if _of_sdk(error, "APIResponseValidationError"):
+        return failure(Kind.MALFORMED, model, "not in the form that was asked for")
+    if _of_sdk(error, "APIConnectionError"):
+        # Not the text: a header that can't be sent is quoted in it, and that may be the key.
+        why = type(error.__cause__ or error).__name__
+        return failure(Kind.UNAVAILABLE, model, why, unbilled=_never_sent(error))
     match error:
-        case anthropic.APIStatusError() | openai.APIStatusError():
-            return of_status(model, error.status_code, error.response.headers, _said(error))
-        case anthropic.APITimeoutError() | openai.APITimeoutError() | httpx2.TimeoutException():
-            return failure(Kind.TIMED_OUT, model, unbilled=_never_sent(error))
-        case anthropic.APIResponseValidationError() | openai.APIResponseValidationError():
-            return failure(Kind.MALFORMED, model, "not in the form that was asked for")
-        case anthropic.APIConnectionError() | openai.APIConnectionError():
-            # Not the text: a header that can't be sent is quoted in it, and that may be the key.
-            why = type(error.__cause__ or error).__name__
-            return failure(Kind.UNAVAILABLE, model, why, unbilled=_never_sent(error))
         case NoAnswer():
             return failure(Kind.MALFORMED, model, str(error))
         case json.JSONDecodeError() | UnicodeDecodeError() | httpx2.DecodingError():
@@ -136,6 +135,11 @@ def read_error(error: Exception, model: str) -> Failure | None:
         case httpx2.TransportError():
             return failure(Kind.UNAVAILABLE, model, type(error).__name__, unbilled=_never_sent(error))
     return None
+
+
+def _of_sdk(error: Exception, name: str) -> bool:
+    """Is it the error that both SDKs have by this name? An SDK that is not loaded has raised nothing."""
+    return any(isinstance(error, getattr(sys.modules.get(sdk), name, ())) for sdk in ("anthropic", "openai"))
 
 
 def _never_sent(error: Exception) -> bool:
@@ -182,7 +186,7 @@ class Said:
         return " ".join(filter(None, [self.type, self.code, self.param, self.message]))
 
 
-def _said(error: anthropic.APIStatusError | openai.APIStatusError) -> Said:
+def _said(error: Any) -> Said:
     """The two SDKs hand out the body differently, and gateways send anything: text, HTML, nothing."""
     body: Any = error.body
     inner = body.get("error", body) if isinstance(body, dict) else body

@@ -4,6 +4,7 @@ Neutral between providers: each wire writes it down in its own form. Everything 
 task's past alone, so that one turn's request begins with the one before it and providers find it in their caches.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -99,8 +100,13 @@ def conversation(request: ProposalRequest, result_tokens: int = RESULT_TOKENS) -
     results = _shown_results(request, result_tokens)
     names = {offer.name for offer in request.offers}
     entries = tuple(_entry(one, shown, names) for one, shown in zip(request.history, results, strict=True))
-    system = f"{storable_text(request.agent.prompt).strip()}\n\n{RULES}"
+    system = _system(request.agent.prompt)
     return Conversation(system, opening, entries, _closing(request))
+
+
+@functools.lru_cache(maxsize=256)
+def _system(prompt: str) -> str:
+    return f"{storable_text(prompt).strip()}\n\n{RULES}"
 
 
 def _entry(entry: PastCall | Guidance, result: str, offered: set[str]) -> Entry:

@@ -6,9 +6,7 @@ https://platform.openai.com/docs/api-reference/responses and …/chat, read with
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, cast
-
-import openai
+from typing import TYPE_CHECKING, Any, cast
 
 from agents.llm import strict
 from agents.llm.abilities import Abilities
@@ -18,12 +16,15 @@ from agents.llm.failures import Kind, NoAnswer, failure
 from agents.llm.messages import Called, Conversation, Entry, Misspoken
 from agents.llm.reading import count, members, text_of, whole
 
+if TYPE_CHECKING:
+    import openai
+
 
 @dataclass(frozen=True)
 class Responses:
     """The Responses API. Nothing is stored at OpenAI: each request brings the whole past along."""
 
-    client: openai.OpenAI
+    client: "openai.OpenAI"
     model: str
     dialect: strict.Dialect = strict.OPENAI
 
@@ -58,7 +59,7 @@ class Responses:
 class Chat:
     """Chat completions, which vLLM, Ollama and most gateways speak."""
 
-    client: openai.OpenAI
+    client: "openai.OpenAI"
     model: str
     dialect: strict.Dialect = strict.OPENAI
 

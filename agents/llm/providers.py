@@ -8,12 +8,11 @@ import functools
 import logging
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic
 import httpx2
-import openai
 
 from agents.definition import AgentDefinition
 from agents.llm.anthropic import Messages
@@ -21,6 +20,10 @@ from agents.llm.asking import Bounds, Model, Recorder, Wire
 from agents.llm.base import NoProposal, Proposal, ProposalRequest, Proposer
 from agents.llm.openai import Chat, Responses
 from agents.llm.playbook import Playbook
+
+if TYPE_CHECKING:
+    import anthropic
+    import openai
 
 KEYLESS = "none"
 """Sent as the key where a server of one's own asks for none."""
@@ -71,6 +74,13 @@ def link(name: str, recorder: Recorder, environment: Mapping[str, str], bounds: 
         return NotConfigured(name, str(error))
 
 
+def load(environment: Mapping[str, str]) -> None:
+    """Makes the clients of all that is configured, so that no task waits for their SDKs."""
+    for provider in ("anthropic", "openai"):
+        with suppress(Misconfigured):
+            _wire(account(provider, environment), "")
+
+
 def account(provider: str, environment: Mapping[str, str]) -> Account:
     """How the provider is reached from here. Raises Misconfigured.
 
@@ -100,7 +110,9 @@ def _wire(known: Account, model: str) -> Wire:
 
 
 @functools.cache
-def _anthropic(known: Account) -> anthropic.Anthropic:
+def _anthropic(known: Account) -> "anthropic.Anthropic":
+    import anthropic  # takes a second and 40 MB, of a process that asks it
+
     # Tracing of the SDK's own is off: what leaves this house goes to the provider and nowhere else.
     return anthropic.Anthropic(
         api_key=known.key,
@@ -113,7 +125,9 @@ def _anthropic(known: Account) -> anthropic.Anthropic:
 
 
 @functools.cache
-def _openai(known: Account) -> openai.OpenAI:
+def _openai(known: Account) -> "openai.OpenAI":
+    import openai  # takes half a second and 20 MB, of a process that asks it
+
     return openai.OpenAI(
         api_key=known.key,
         base_url=known.base_url or "https://api.openai.com/v1",

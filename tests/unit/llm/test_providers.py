@@ -11,6 +11,7 @@ from agents.llm.base import NoProposal
 from agents.llm.openai import Chat, Responses
 from agents.llm.playbook import Playbook
 from tests.model_requests import DEFINITION, KEY, Ledger, request
+from tests.processes import run
 
 
 def link(name: str, **environment: str) -> object:
@@ -53,6 +54,19 @@ def test_a_server_of_ones_own_needs_no_key() -> None:
     assert isinstance(found, Chat)
     assert found.client.api_key == "none"
     assert str(found.client.base_url) == "http://localhost:11434/v1/"
+
+
+def test_what_is_configured_is_loaded_when_a_worker_starts_and_nothing_else_ever_is() -> None:
+    script = (
+        "import sys, django; django.setup()\n"
+        "from agents.llm import providers\n"
+        "def sdks(): return [name for name in ('anthropic', 'openai') if name in sys.modules]\n"
+        "print(sdks())\n"
+        "providers.load({'OPENAI_BASE_URL': 'http://localhost:1/v1', 'ANTHROPIC_API_KEY': 'a key'})\n"
+        "print(sdks())"
+    )
+    done = run("-c", script, DJANGO_SETTINGS_MODULE="tests.settings", SENTRY_DSN="")
+    assert (done.returncode, done.stdout.split("\n")[:2]) == (0, ["[]", "['openai']"]), done.stderr
 
 
 def test_the_key_of_the_process_environment_is_not_picked_up_behind_our_back(monkeypatch: pytest.MonkeyPatch) -> None:
