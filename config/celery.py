@@ -22,7 +22,7 @@ class Sweeping(bootsteps.StartStopStep):
 
     def create(self, worker: Any) -> Any:
         # Celery needs this module before Django's apps are loaded.
-        from agents.engine import dispatch, turns
+        from agents.engine import dispatch, interpreter
         from agents.engine.sweeper import Sweeper
         from agents.llm import providers
 
@@ -33,7 +33,7 @@ class Sweeping(bootsteps.StartStopStep):
         if by_threads:
             task_received.connect(dispatch.receive)
         providers.load(os.environ)
-        turns.switch_seldom()
+        interpreter.set_up()
         worker.sweeper = Sweeper(worker.concurrency, start, alone=by_threads)
         return worker.sweeper
 

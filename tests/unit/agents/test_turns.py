@@ -40,21 +40,21 @@ def test_without_a_turn_there_is_none_to_leave() -> None:
         pass
 
 
-def test_whoever_has_a_task_in_hand_comes_before_whoever_would_take_one() -> None:
+def test_whoever_has_waited_longest_is_next() -> None:
     one_at_once, came = turns._Turns(1), []
 
-    def take(in_hand: bool) -> None:
-        one_at_once.take(in_hand=in_hand)
-        came.append(in_hand)
+    def take(number: int) -> None:
+        one_at_once.take()
+        came.append(number)
         one_at_once.give()
 
-    one_at_once.take(in_hand=False)
-    threads = [threading.Thread(target=take, args=(in_hand,)) for in_hand in (False, True)]
-    for thread, line in zip(threads, (one_at_once._new, one_at_once._in_hand), strict=True):
+    one_at_once.take()
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(5)]
+    for number, thread in enumerate(threads):
         thread.start()
-        while not line:
+        while len(one_at_once._waiting) <= number:
             time.sleep(0.001)
     one_at_once.give()
     for thread in threads:
         thread.join(120)
-    assert came == [True, False]
+    assert came == list(range(5))
