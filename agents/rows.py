@@ -49,8 +49,9 @@ class Statement:
 
 @dataclass(frozen=True)
 class Aside:
-    """An UPDATE of another row by its key, that goes with a change and is carried out whatever becomes of the change:
-    sets `fields` of a row that still is as it was `before`; `then`, if it was, this other row changes, too.
+    """An UPDATE of another row by its key, that goes with a change: it sets `fields` of a row that still is as it was
+    `before`; if it was, `then` changes another one, too. A statement carries it out also where the change itself finds
+    nothing; what undoes a transaction undoes it.
     """
 
     model: type[Model]
@@ -175,12 +176,14 @@ def write(
 
     One statement, for a database that takes several changes as one (see `takes_several`). The new rows have their keys
     already (see `next_key`), or nobody asks for them; where several are of one kind, no value of theirs is None. The
-    row of a `rider` tells whether it was inserted, too (see `is_written`). An `aside` is carried out in any case.
+    row of a `rider` tells whether it was inserted, too (see `is_written`). An `aside` is carried out in any case; a rider
+    brings its own along.
     """
     here, back, kinds = _here(), tuple(back) or ("pk",), [rows for rows in inserts if rows]
-    first, parameters = "", list[Any]()
+    aside = aside if rider is None else rider.aside
+    beside, parameters = "", list[Any]()
     if aside is not None:
-        first, parameters = _setting(here, aside.model, aside.key, aside.fields, aside.before, ("pk",))
+        beside, parameters = _setting(here, aside.model, aside.key, aside.fields, aside.before, ("pk",))
     statement, given = _setting(here, model, key, fields, before, back)
     parameters += given
     shapes = tuple((_shape(rows[0]), len(rows)) for rows in kinds)
@@ -192,7 +195,7 @@ def write(
     then = aside.then if aside else None
     if then is not None:
         parameters += then.parameters
-    text = _together(first, statement, shapes, rider and rider.after.text, riding, then and then.text)
+    text = _together(beside, statement, shapes, rider and rider.after.text, riding, then and then.text)
     found = _carried_out(here, text, parameters)
     if not found:
         return None
@@ -246,7 +249,8 @@ def take(query: "Query", **fields: Any) -> tuple[Any, list[Any]] | None:
             return None
         row, beside = found
         now = update(query.model, row.pk, {}, query.names, **fields)
-        return query.model.from_db(DEFAULT_DB_ALIAS, query.names, now or ()), beside
+        assert now is not None  # found in the same transaction
+        return query.model.from_db(DEFAULT_DB_ALIAS, query.names, now), beside
     names, expressions, parameters = _assigned(here, query.model, fields)
     return _first(query, _taking(query, _sets(here.vendor, query.model, names, expressions)), parameters)
 
@@ -306,7 +310,9 @@ def kept(queryset: QuerySet[Any], **beside: BaseExpression) -> Query:
 def _filled_in(text: str, parameters: Sequence[Any]) -> str:
     """The text with its values in the places of the placeholders."""
     first, *others = text.split("%s")
-    values = (sql.quote(value).replace("%", "%%") for value in parameters)
+    values = [sql.quote(value) for value in parameters]
+    if any("%" in value for value in values):
+        raise ValueError(f"A percent sign would be taken for a placeholder: {values}")
     return first + "".join(f"{value}{other}" for value, other in zip(values, others, strict=True))
 
 

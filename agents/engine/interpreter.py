@@ -1,4 +1,4 @@
-"""How is Python itself set up in a process that does nothing but work on tasks?"""
+"""How is Python itself set up in a process that works on tasks?"""
 
 import gc
 import sys

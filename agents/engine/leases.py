@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, InterfaceError, connections, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -34,7 +35,7 @@ WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 """This process's random identity."""
 
 
-LONG = 1.0
+ASIDE_SECONDS = 1.0
 """Seconds after which what was put aside is written by itself."""
 
 
@@ -48,6 +49,8 @@ class Lease:
     """Monotonic seconds of this process, never later than the database's `lease_until`."""
     claimed: AgentTask = field(repr=False)
     """The task as it was when it was claimed."""
+    claim: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What the journal says of the claim."""
     suspect: bool = False
     """Workers were lost with this task before: nothing else runs beside it in this process."""
     call_until: float | None = field(default=None)
@@ -137,7 +140,8 @@ class Lease:
 
     def put_aside(self, aside: rows.Aside) -> None:
         """Has it written with the next change."""
-        self.aside, self._aside_since = aside, time.monotonic()
+        with _held_lock:
+            self.aside, self._aside_since = aside, time.monotonic()
 
     def write_aside(self, waited: float = 0.0) -> None:
         """Writes by itself what was put aside so many seconds ago."""
@@ -145,8 +149,9 @@ class Lease:
         if aside is None or time.monotonic() < self._aside_since + waited:
             return
         rows.carry_out_aside(aside)
-        if self.aside is aside:  # The sweeper is another thread.
-            self.aside = None
+        with _held_lock:  # The sweeper is another thread than the one that works on the task.
+            if self.aside is aside:
+                self.aside = None
 
 
 @contextmanager
@@ -157,6 +162,7 @@ def _or_lost() -> Iterator[None]:
         raise LeaseLost(str(gone)) from gone
 
 
+_CLAIMED = "task.claimed"
 _held: dict[int, Lease] = {}
 _given_up: list[Lease] = []
 _held_lock = threading.Lock()
@@ -185,9 +191,11 @@ def claim() -> Lease | None:
             transaction.set_rollback(True)
             return None
         ahead = Ahead(taken.now, time.monotonic(), {})
-        lease = Lease(task.pk, task.fencing_token, asked + lease_seconds(), task, suspect=taken.suspect, ahead=ahead)
+        claim = {"was": taken.was, "token": task.fencing_token, "lost": taken.lost_worker or None}
+        good_until = asked + lease_seconds()
+        lease = Lease(task.pk, task.fencing_token, good_until, task, claim, suspect=taken.suspect, ahead=ahead)
         with lease.change(task, at_once=True, put_off=True) as change:
-            change.event("task.claimed", was=taken.was, token=task.fencing_token, lost=taken.lost_worker or None)
+            change.event(_CLAIMED, **claim)
     with _held_lock:
         _held[lease.task_id] = lease
     return lease
@@ -215,8 +223,13 @@ def let_go(lease: Lease) -> None:
 
 
 def release(lease: Lease, known: AgentTask | None = None) -> None:
-    """Gives a task that can go on back to the queue, behind those that waited meanwhile."""
+    """Gives a task that can go on back to the queue, behind those that waited meanwhile.
+
+    Where nobody knows the task, nobody knows either what the database has heard of it, the claim among it.
+    """
     with lease.change(known) as change:
+        if known is None and not change.task.events.filter(kind=_CLAIMED, data__token=lease.token).exists():
+            change.event(_CLAIMED, **lease.claim)
         change.move(TaskStatus.PENDING)
 
 
@@ -250,7 +263,10 @@ def write_asides() -> None:
     with _held_lock:
         in_hand = list(_held.values())
     for lease in in_hand:
-        lease.write_aside(waited=LONG)
+        try:
+            lease.write_aside(waited=ASIDE_SECONDS)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("aside.not_written", task=lease.task_id, error=str(error)[:200])
 
 
 def renew() -> None:

@@ -75,13 +75,16 @@ def advance(lease: Lease) -> None:
                 until = time.monotonic() + settings.COUNTERSIGN_SLICE_SECONDS
     except LeaseLost as lost:
         log.warning("lease.lost", why=str(lost))
+        with suppress(Exception):
+            lease.write_aside()
     except (OperationalError, InterfaceError) as away:
         log.warning("loop.database_away", error=str(away)[:200])
         leases.give_up(lease)
     except Exception:
         log.exception("loop.failed")
         with suppress(Exception):
-            lease.write_put_off()  # What was read is not what failed.
+            lease.write_put_off()  # What was read is not what failed, nor what was answered.
+            lease.write_aside()
     finally:
         leases.let_go(lease)
 

@@ -48,6 +48,7 @@ class Sweeper:
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.sweep),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.tell),
                 (settings.COUNTERSIGN_SWEEP_SECONDS, self.post),
+                (leases.ASIDE_SECONDS, self.settle),
                 *([(CROWDED_SECONDS, self._cpu.look)] if self._cpu else []),
                 (lease_seconds() / 3, self.keep),
                 (HOUSEKEEPING_SECONDS, self.keep_house),
@@ -76,14 +77,12 @@ class Sweeper:
             connection.close()
 
     def sweep(self) -> None:
-        """Ends the leases of the dead, writes what tasks put aside, and lets idle slots look for tasks, as many as no
-        busy one is about to take.
+        """Ends the leases of the dead, and lets idle slots look for tasks, as many as no busy one is about to take.
 
         No broker is needed for that: where it is away, this is how tasks are found.
         """
         self._life.sweep()
         leases.give_back()
-        leases.write_asides()
         busy = dispatch.busy()
         idle, about_to = self.slots - busy, max(busy - leases.held(), 0)
         if idle <= 0 or drain.draining():
@@ -93,6 +92,10 @@ class Sweeper:
         dispatch.hear()
         for _ in range(claimed_by_nobody):
             self._start(dispatch.occupied(_look))
+
+    def settle(self) -> None:
+        """Writes what tasks put aside whose tools take long."""
+        leases.write_asides()
 
     def tell(self) -> None:
         """Tells those outside who asked for it what happened."""

@@ -96,6 +96,10 @@ def account(provider: str, environment: Mapping[str, str]) -> Account:
         raise Misconfigured(f"{name}_API_KEY has characters that no key has.")
     if address and not address.startswith(("https://", "http://")):
         raise Misconfigured(f"{name}_BASE_URL must begin with https:// or http://.")
+    try:
+        httpx2.URL(address)
+    except httpx2.InvalidURL as error:
+        raise Misconfigured(f"{name}_BASE_URL is not an address: {error}.") from None
     protocol = environment.get("OPENAI_PROTOCOL", "").strip().lower() or ("chat" if address else "responses")
     if provider == "openai" and protocol not in {"chat", "responses"}:
         raise Misconfigured("OPENAI_PROTOCOL must be chat or responses.")

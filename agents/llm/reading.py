@@ -43,5 +43,5 @@ def text_of(value: object) -> str:
 
 
 def count(value: object) -> int:
-    """A number of tokens; 0 for whatever is none."""
-    return max(value, 0) if isinstance(value, int) and not isinstance(value, bool) else 0
+    """A number of tokens; 0 for whatever is none, and never more than a column holds."""
+    return min(max(value, 0), 2**31 - 1) if isinstance(value, int) and not isinstance(value, bool) else 0

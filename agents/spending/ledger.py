@@ -73,11 +73,12 @@ class Ledger:
     def settled(self, call: OpenCall, settlement: Settlement) -> None:
         """After a call, however it ended. A call that was given up meanwhile stays at its reservation.
 
-        An answer is written with what becomes of it, where no budget waits for what it came to.
+        An answer is written with what becomes of it, where no budget waits for what it came to, and no other call for
+        its place.
         """
         spans.model_answered(call.span, settlement.usage, str(settlement.error_kind or ""), settlement.body)
         settled, now = _settled(call, settlement)
-        if self.lease is not None and settlement.answered and not call.budgets and rows.takes_several():
+        if self.lease is not None and self._may_wait(call, settlement):
             self.lease.put_aside(settled)
             return
         with _together(call.budgets):
@@ -93,6 +94,11 @@ class Ledger:
             warning.warn(self.task, call.budgets)
         for sentence in told:
             alarms.tell("Most of a budget is used", sentence)
+
+    def _may_wait(self, call: OpenCall, settlement: Settlement) -> bool:
+        """May it be settled with what is written next? Not where somebody else waits for what it came to."""
+        alone = not call.budgets and not pacing.is_crowded(call.row.provider)
+        return settlement.answered and alone and rows.takes_several()
 
     def passed_over(self, model: str, why: str) -> None:
         """A model of the chain was not heard; the next one's calls say so."""

@@ -1,10 +1,10 @@
 """How many calls may a provider get from all workers together? So many in flight, and so much in a minute.
 
 One row for each provider, changed by one conditional UPDATE before a call, with the call's own row, and by one after
-it. Requests and tokens a minute are each one moment in time, the one until which what was sent has used the rate up
-(the generic cell rate algorithm, ITU-T I.371). In any minute there are never more requests than the limit. A call's
-tokens are estimated before it and corrected after it. Whoever finds no room lets go of everything, and its task waits
-in the database.
+it; or by one for both, where a task's next call takes the place of the one before. Requests and tokens a minute are
+each one moment in time, the one until which what was sent has used the rate up (the generic cell rate algorithm, ITU-T
+I.371). In any minute there are never more requests than the limit. A call's tokens are estimated before it and
+corrected after it. Whoever finds no room lets go of everything, and its task waits in the database.
 """
 
 import time
@@ -49,11 +49,11 @@ _TAKE = """
        SET in_flight = {taken},
            requests_until = CASE WHEN requests_until < %s THEN %s ELSE requests_until END + %s,
            tokens_until = CASE WHEN tokens_until + %s < %s THEN %s ELSE tokens_until + %s END + %s
-     WHERE provider = %s AND in_flight {room} %s AND requests_until <= %s AND tokens_until + %s <= %s
+     WHERE provider = %s AND in_flight < %s AND requests_until <= %s AND tokens_until + %s <= %s
 """
-_ENTER = _TAKE.format(taken="in_flight + 1", room="<")
-_PASS_ON = _TAKE.format(taken="GREATEST(in_flight, 1)", room="<=") + " AND EXISTS (SELECT FROM aside)"
-"""A call that is over, and that nobody gave up, leaves its place to the next one of its task."""
+_ENTER = _TAKE.format(taken="in_flight + 1")
+_PASS_ON = _TAKE.format(taken="GREATEST(in_flight, 1)") + " AND EXISTS (SELECT FROM aside)"
+"""A call that is over, and that nobody gave up, leaves its place to its task's next one, where others have room."""
 _LEAVE = """
     UPDATE agents_providertraffic
        SET in_flight = in_flight - 1, tokens_until = tokens_until + %s
@@ -61,6 +61,21 @@ _LEAVE = """
 """
 _ANY = 1e12
 """More calls than there can be, and later than any moment."""
+CROWDED = 60.0
+"""Seconds for which a process that found no room at a provider, or could not pass its place on, takes it for full."""
+
+_crowded_until: dict[str, float] = {}
+
+
+def is_crowded(provider: str) -> bool:
+    """Did this process find all places taken, a moment ago? Then whoever is answered leaves at once: what holds its
+    place until its next call would keep out those who wait for one.
+    """
+    return time.monotonic() < _crowded_until.get(provider, 0.0)
+
+
+def _find_crowded(provider: str) -> None:
+    _crowded_until[provider] = time.monotonic() + CROWDED
 
 
 def enter(provider: str, tokens: int, call: ModelCall, lease: Lease | None = None) -> None:
@@ -78,16 +93,28 @@ def enter(provider: str, tokens: int, call: ModelCall, lease: Lease | None = Non
             raise Moved()
         if rows.is_written(call):
             return
+        if rider.aside is not None:
+            _find_crowded(provider)
     elif rows.insert([call], after=entering):
         return
     ProviderTraffic.objects.get_or_create(provider=provider)
     if not rows.insert([call], after=entering):
+        _find_crowded(provider)
         raise _no_room(provider, pace_of(provider), now)
 
 
-def leaving(provider: str, estimated: int, used: int) -> rows.Statement:
-    """Counts a call out, and corrects its tokens; goes with the last statement of a transaction too."""
-    return rows.Statement(_LEAVE, (float(pace_of(provider).of_tokens(used - estimated)), provider))
+@dataclass(frozen=True)
+class Leaving(rows.Statement):
+    """Counts a call out, and corrects its tokens: by so many seconds of the rate."""
+
+    provider: str
+    correction: float
+
+
+def leaving(provider: str, estimated: int, used: int) -> Leaving:
+    """Goes with the last statement of a transaction too."""
+    correction = float(pace_of(provider).of_tokens(used - estimated))
+    return Leaving(_LEAVE, (correction, provider), provider, correction)
 
 
 def _passed_on(provider: str, tokens: int, now: float, call: ModelCall, over: rows.Aside | None) -> rows.Rider | None:
@@ -96,11 +123,11 @@ def _passed_on(provider: str, tokens: int, now: float, call: ModelCall, over: ro
     """
     if over is None:
         return None
-    correction, left = over.then.parameters if over.then else (0.0, "")
-    if left != provider:
+    left = over.then
+    if not isinstance(left, Leaving) or left.provider != provider:
         rows.carry_out_aside(over)
         return None
-    return rows.Rider(_entering(_PASS_ON, provider, tokens, now, correction), call, over)
+    return rows.Rider(_entering(_PASS_ON, provider, tokens, now, left.correction), call, over)
 
 
 def _entering(text: str, provider: str, tokens: int, now: float, correction: float = 0.0) -> rows.Statement:

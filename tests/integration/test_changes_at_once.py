@@ -5,14 +5,14 @@ from datetime import date
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
 from agents import rows, services
 from agents.audit.verifying import Seen, verify
 from agents.changes import Parking, changing
-from agents.engine import acting, leases
+from agents.engine import acting, leases, loop
 from agents.engine.leases import Lease
 from agents.engine.loop import step, work_once
 from agents.engine.story import Story, story_of
@@ -31,6 +31,11 @@ from tests.desk.driving import Desk, kinds, subject
 from tests.guarantees.invariants import check
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def nobody_found_a_provider_crowded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "_crowded_until", {})
 
 
 def at_work(desk: Desk) -> tuple[Lease, Story]:
@@ -339,6 +344,67 @@ def test_an_answer_is_settled_and_leaves_where_there_is_no_room_any_more(desk: D
     )
 
 
+def test_where_all_places_are_taken_an_answer_leaves_its_place_at_once(desk: Desk, settings: Any) -> None:
+    settings.COUNTERSIGN_PROVIDER_LIMITS = {"other": (1, 0, 0)}
+    lease, story = at_work(desk)
+    ProviderTraffic.objects.create(provider="other")
+    answered(lease, story)
+    read_something(lease, story)
+    pacing.enter("other", 10, a_call(story.task), lease)
+    assert traffic() == 1
+    ProviderTraffic.objects.update(in_flight=0)
+    if connection.vendor == "postgresql":
+        assert pacing.is_crowded("other"), "it had no place to pass on, since nobody else could have got one"
+    assert is_settled(answered(lease, story))
+    assert traffic() == 0
+
+
+def test_an_answer_is_settled_where_what_comes_next_fails_in_a_way_that_nobody_foresaw(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, calls = desk.submit(f"in turn {subject()}"), []
+    ProviderTraffic.objects.create(provider="other")
+
+    def asks_and_fails(lease: Lease, story: Story) -> None:
+        calls.append(answered(lease, story))
+        raise RuntimeError("Nobody foresaw this.")
+
+    monkeypatch.setattr(loop, "step", asks_and_fails)
+    assert work_once()
+    assert is_settled(calls[0])
+    assert (kinds(task)[-1], traffic()) == ("task.claimed", 0)
+
+
+def test_a_task_that_is_given_back_after_an_outage_says_that_it_was_claimed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = desk.submit(f"in turn {subject()}")
+
+    def is_away(*_: Any) -> None:
+        raise OperationalError("The database is away.")
+
+    with monkeypatch.context() as away:
+        away.setattr(loop, "step", is_away)
+        assert work_once()
+    leases.give_back()
+    assert kinds(task)[-2:] == ["task.claimed", "task.state_changed"]
+    assert desk.settle(task).status == TaskStatus.COMPLETE
+    assert kinds(task).count("task.claimed") == 2
+    intact(task)
+
+
+def test_one_answer_that_can_not_be_settled_keeps_no_other_from_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "ASIDE_SECONDS", 0.0)
+    ProviderTraffic.objects.create(provider="other")
+    (bad, bad_story), (good, good_story) = at_work(desk), at_work(desk)
+    row = answered(bad, bad_story)
+    if connection.vendor == "postgresql":
+        bad.put_aside(rows.Aside(ModelCall, row.pk, {}, {"output_tokens": 2**40}, None))
+    first = answered(good, good_story)
+    leases.write_asides()
+    assert is_settled(first)
+
+
 def test_an_answer_is_settled_and_leaves_where_somebody_changed_the_task(desk: Desk) -> None:
     lease, story = at_work(desk)
     ProviderTraffic.objects.create(provider="other")
@@ -413,11 +479,11 @@ def test_an_answer_is_settled_by_the_sweeper_where_a_tool_takes_long(
     ProviderTraffic.objects.create(provider="other")
     first = answered(lease, story)
     with lease.waiting(10.0):
-        if connection.vendor == "postgresql":
-            Sweeper(1, lambda _: None).sweep()
-            assert not is_settled(first), "it is not long yet"
-        monkeypatch.setattr(leases, "LONG", 0.0)
-        Sweeper(1, lambda _: None).sweep()
+        sweeper = Sweeper(1, lambda _: None)
+        sweeper.settle()
+        assert is_settled(first) == (connection.vendor != "postgresql"), "it is not long yet"
+        monkeypatch.setattr(leases, "ASIDE_SECONDS", 0.0)
+        sweeper.settle()
         assert is_settled(first)
         assert traffic() == 0
     step(lease, story)

@@ -42,6 +42,14 @@ def test_a_link_without_a_key_says_what_to_set(name: str) -> None:
         found.propose(request())
 
 
+@pytest.mark.parametrize("address", ["http://localhost:abc/v1", "http://[::1"])
+def test_an_address_that_is_none_is_said_and_keeps_no_worker_from_starting(address: str) -> None:
+    found = link("openai:m", OPENAI_BASE_URL=address)
+    assert isinstance(found, providers.NotConfigured)
+    assert "OPENAI_BASE_URL is not an address" in found.why
+    providers.load({"OPENAI_BASE_URL": address})
+
+
 def test_openai_itself_is_asked_by_responses_and_other_servers_by_chat() -> None:
     assert isinstance(wire("openai:gpt-5.5", OPENAI_API_KEY=KEY), Responses)
     assert isinstance(wire("openai:llama3", OPENAI_BASE_URL="http://localhost:11434/v1"), Chat)
