@@ -176,8 +176,8 @@ def write(
 
     One statement, for a database that takes several changes as one (see `takes_several`). The new rows have their keys
     already (see `next_key`), or nobody asks for them; where several are of one kind, no value of theirs is None. The
-    row of a `rider` tells whether it was inserted, too (see `is_written`). An `aside` is carried out in any case; a rider
-    brings its own along.
+    row of a `rider` tells whether it was inserted, too (see `is_written`). An `aside` is carried out in any case, and a
+    rider brings its own along.
     """
     here, back, kinds = _here(), tuple(back) or ("pk",), [rows for rows in inserts if rows]
     aside = aside if rider is None else rider.aside
@@ -316,6 +316,7 @@ def _filled_in(text: str, parameters: Sequence[Any]) -> str:
     return first + "".join(f"{value}{other}" for value, other in zip(values, others, strict=True))
 
 
+@functools.cache
 def takes_several() -> bool:
     """Can one statement change several tables here, and a key be had before its row?"""
     return _here().vendor == "postgresql"

@@ -9,12 +9,15 @@ round trip for a good connection, and no wait for a dead one.
 import functools
 import select
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import psycopg
 import sentry_sdk
 from django.db.backends.postgresql import base
 from psycopg.adapt import AdaptersMap
+from psycopg.pq import Format
 from psycopg.types.numeric import Int8Dumper
 from psycopg_pool import ConnectionPool
 
@@ -46,7 +49,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         name = self.settings_dict["NAME"]
         if self._parameters is None or self._parameters[0] != name:
             params: dict[str, Any] = super().get_connection_params()
-            self._parameters = (name, params | {"context": _one_kind_of_number(params["context"])})
+            self._parameters = (name, params | {"context": _adapted(params["context"])})
         return dict(self._parameters[1])
 
     def _set_autocommit(self, autocommit: bool) -> None:
@@ -106,8 +109,21 @@ def _is_dead(connection: psycopg.Connection[Any]) -> bool:
 
 
 @functools.cache
-def _one_kind_of_number(adapters: AdaptersMap) -> AdaptersMap:
-    """A statement is prepared for the types of its parameters. Large and small numbers must not be two of them."""
+def _adapted(adapters: AdaptersMap) -> AdaptersMap:
+    """A statement is prepared for the types of its parameters: large and small numbers must not be two of them. And
+    times are read by Python's own parser; Django has a regular expression read them.
+    """
     ours = AdaptersMap(adapters)
     ours.register_dumper(int, Int8Dumper)
+    loader: Any = ours.get_loader(ours.types["timestamptz"].oid, Format.TEXT)
+
+    class Loader(loader):
+        def load(self, data: Any) -> Any:
+            text = bytes(data).decode()
+            with suppress(ValueError):
+                if text.endswith("+00"):
+                    return datetime.fromisoformat(text)
+            return super().load(data)
+
+    ours.register_loader("timestamptz", Loader)
     return ours

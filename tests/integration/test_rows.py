@@ -1,8 +1,10 @@
 """What the loop writes by statements of its own is what Django would have written, in each database."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import DataError, connection
 from django.utils import timezone
 
 from agents import rows
@@ -114,3 +116,27 @@ def test_a_kept_query_finds_what_it_would_have_found(task: AgentTask) -> None:
     assert clock.tzinfo is not None
     AgentTask.objects.update(status="waiting", wake_at=timezone.now())
     assert rows.first(query) is None
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2026-01-02 03:04:05+00", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02 03:04:05.5+00", datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)),
+        ("2026-01-02 03:04:05.000001+05:30", datetime(2026, 1, 1, 21, 34, 5, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_time_is_read_as_the_database_means_it(written: str, read: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::timestamptz", [written])
+        assert cursor.fetchone() == (read,)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("written", ["infinity", "0044-03-15 00:00:00+00 BC", "12000-01-01 00:00:00+00"])
+def test_a_time_that_python_has_not_is_an_error_of_the_database(written: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s::timestamptz", [written])
+        with pytest.raises(DataError):
+            cursor.fetchone()
