@@ -88,9 +88,9 @@ class Sweeper:
         if idle <= 0 or drain.draining():
             return
         # In no order, so that the database stops counting there.
-        claimed_by_nobody = claimable().order_by().values("pk")[: idle + about_to].count() - about_to
+        left = claimable().order_by().values("pk")[: idle + about_to].count() - about_to
         dispatch.hear()
-        for _ in range(claimed_by_nobody):
+        for _ in range(left):
             self._start(dispatch.occupied(_look))
 
     def settle(self) -> None:

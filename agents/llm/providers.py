@@ -107,9 +107,13 @@ def account(provider: str, environment: Mapping[str, str]) -> Account:
 
 
 def _wire(known: Account, model: str) -> Wire:
-    if known.provider == "anthropic":
-        return Messages(_anthropic(known), model)
-    client = _openai(known)
+    """Raises Misconfigured where no client can be made, be it for a proxy of another kind or a missing certificate."""
+    try:
+        if known.provider == "anthropic":
+            return Messages(_anthropic(known), model)
+        client = _openai(known)
+    except Exception as error:
+        raise Misconfigured(f"its client can't be made ({type(error).__name__}: {error}).") from None
     return Chat(client, model) if known.chat else Responses(client, model)
 
 

@@ -50,6 +50,22 @@ def test_an_address_that_is_none_is_said_and_keeps_no_worker_from_starting(addre
     providers.load({"OPENAI_BASE_URL": address})
 
 
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1", "SOCKS"), ("SSL_CERT_FILE", "/nowhere/at/all", "No such file")],
+)
+def test_a_client_that_can_not_be_made_here_is_said_and_keeps_no_worker_from_starting(
+    provider: str, name: str, value: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    known = {f"{provider.upper()}_API_KEY": f"{KEY}-of-nobody-else"}
+    found = link(f"{provider}:m", **known)
+    assert isinstance(found, providers.NotConfigured)
+    assert why in found.why
+    providers.load(known)
+
+
 def test_openai_itself_is_asked_by_responses_and_other_servers_by_chat() -> None:
     assert isinstance(wire("openai:gpt-5.5", OPENAI_API_KEY=KEY), Responses)
     assert isinstance(wire("openai:llama3", OPENAI_BASE_URL="http://localhost:11434/v1"), Chat)
